@@ -1,0 +1,50 @@
+/** One connection: the record that every room above transport knows a client by. */
+import type { App } from "../apps/app.ts";
+
+/**
+ * The client's end as the rooms see it. Transport implements it; every method does nothing after the close,
+ * so an answer that comes late needs no check.
+ */
+export interface Socket {
+  /** Sends one text frame. Over the bound of unsent bytes the socket is closed and counted instead. */
+  send(frame: string): void;
+  /** Begins to receive what is published to `topic`. */
+  subscribe(topic: string): void;
+  unsubscribe(topic: string): void;
+  /** Publishes to every subscriber of `topic` on this node but this socket; the socket must be subscribed itself. */
+  publish(topic: string, frame: string): void;
+  /** Sends `pusher:error` with the code, then closes with it: clients act on the first of the two they see. */
+  close(code: number, message: string): void;
+}
+
+/** `pending` until the channel's messages are surely heard; `over` once left, so a late answer is dropped. */
+export type SubscriptionStatus = "pending" | "joined" | "over";
+
+/** One connection in one channel. */
+export interface Subscription {
+  status: SubscriptionStatus;
+  /** The member that this connection is in a presence channel; undefined elsewhere. */
+  readonly userId: string | undefined;
+}
+
+/** Who a connection has signed in as (protocol.md §4.1). */
+export interface SignedInUser {
+  readonly id: string;
+  /** For presence channels joined without channel_data; `{}` when the user has none. */
+  readonly userInfoJson: string;
+  /** User ids whose coming and going this connection is told; empty without the feature. */
+  readonly watchlist: readonly string[];
+}
+
+/** What an idle connection does not need is undefined until it does. */
+export interface Connection {
+  readonly socketId: string;
+  readonly app: App;
+  readonly socket: Socket;
+  /** By channel name. */
+  subscriptions: Map<string, Subscription> | undefined;
+  user: SignedInUser | undefined;
+  /** Has signed in or joined a channel that needs auth. */
+  isAuthorized: boolean;
+  isOpen: boolean;
+}
