@@ -1,11 +1,13 @@
 /** What carries messages between nodes. Source: architecture.md §4. */
 
 /**
- * What a message is: `event` goes to the sockets that hear its topic, `terminate` closes every connection
+ * What a message is: `event` goes to the sockets that hear its topic and must be refused when it cannot reach
+ * every node; `client_event` too, but sockets here get it also when others cannot, and it never rejects (a
+ * failure is counted); `terminate` closes every connection
  * signed in as the user of its topic. A byte on the wire between nodes; a receiver counts and drops kinds
  * that it does not know.
  */
-export type MessageKind = "event" | "terminate";
+export type MessageKind = "event" | "client_event" | "terminate";
 
 /**
  * Carries finished frames to every node that has a subscriber of their topic: at most once, in order per sender.
