@@ -2,7 +2,7 @@
 import type { App } from "../apps/app.ts";
 import type { CacheEntry } from "../cache/cache-store.ts";
 import type { Connection, Socket } from "../connections/connection.ts";
-import type { Refusal } from "../protocol/close-code.ts";
+import type { ClosingRefusal } from "../protocol/close-code.ts";
 
 /** A client at the door, as far as transport knows it. */
 export interface Handshake {
@@ -32,15 +32,20 @@ export interface Channels {
    * Runs the handshake checks in the order of protocol.md §1.6. When all pass: registers the connection, sends
    * `connection_established` and returns it. A refusal has been told to the socket, which is closed already.
    */
-  open(handshake: Handshake, socket: Socket): Connection | Refusal | Promise<Connection | Refusal>;
+  open(
+    handshake: Handshake,
+    socket: Socket,
+  ): Connection | ClosingRefusal | Promise<Connection | ClosingRefusal>;
   /** One text frame from the client. Never throws: whatever is wrong is answered on the socket. */
   receive(connection: Connection, text: string): void;
-  /** The socket has closed, for whatever reason. Leaves every channel. Call once. */
-  closed(connection: Connection, code: number): void;
+  /** The socket has closed, for whatever reason. Leaves every channel. Repeatable. */
+  closed(connection: Connection): void;
   /** Publishes to every subscriber in the cluster; caches where the channel is a cache channel. Order is kept. */
   publish(app: App, events: readonly EventToPublish[]): void | Promise<void>;
   /** Closes every connection signed in as the user, cluster-wide, with 4009 (protocol.md §4.4). */
   terminateUser(app: App, userId: string): void | Promise<void>;
   /** The event that a cache channel holds, or undefined. */
   cached(app: App, channel: string): CacheEntry | undefined | Promise<CacheEntry | undefined>;
+  /** From now on nobody is admitted; closes every connection with 4200, spread over `overMs`. */
+  drain(overMs: number): Promise<void>;
 }

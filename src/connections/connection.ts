@@ -17,8 +17,11 @@ export interface Socket {
   close(code: number, message: string): void;
 }
 
-/** `pending` until the channel's messages are surely heard; `over` once left, so a late answer is dropped. */
-export type SubscriptionStatus = "pending" | "joined" | "over";
+/**
+ * `pending` until the channel's messages are surely heard, `recording` while the channel state is asked to
+ * take a member, `over` once left: an answer that comes after that is dropped.
+ */
+export type SubscriptionStatus = "pending" | "recording" | "joined" | "over";
 
 /** One connection in one channel. */
 export interface Subscription {
@@ -31,9 +34,9 @@ export interface Subscription {
 export interface SignedInUser {
   readonly id: string;
   /** For presence channels joined without channel_data; `{}` when the user has none. */
-  readonly userInfoJson: string;
-  /** User ids whose coming and going this connection is told; empty without the feature. */
-  readonly watchlist: readonly string[];
+  userInfoJson: string;
+  /** User ids whose coming and going this connection is being told; empty without the feature. */
+  watchlist: readonly string[];
 }
 
 /** What an idle connection does not need is undefined until it does. */
@@ -47,4 +50,11 @@ export interface Connection {
   /** Has signed in or joined a channel that needs auth. */
   isAuthorized: boolean;
   isOpen: boolean;
+  /** Only where connections per address are counted; else undefined. */
+  readonly address: string | undefined;
+  /** Token buckets (limits/token-bucket.ts), made with the first token taken. */
+  commandBucket: { tokens: number; refilledAtMs: number } | undefined;
+  clientEventBucket: { tokens: number; refilledAtMs: number } | undefined;
+  /** Commands refused for their rate since the bucket was last half full. */
+  refusedCommands: number;
 }

@@ -41,6 +41,11 @@ export interface Refusal {
   readonly message: string;
 }
 
+/** A refusal that ends the connection, or does not let it begin. */
+export interface ClosingRefusal extends Refusal {
+  readonly code: CloseCode;
+}
+
 /** Longest close reason that fits in a WebSocket control frame, in UTF-8 bytes (RFC 6455 §5.5). */
 const MAX_REASON_BYTES = 123;
 

@@ -1,0 +1,39 @@
+/** Tells this node's sockets what the channel state has decided. Source: protocol.md §2.7, §4.3, §5. */
+import type { Announcements } from "../channel-state/channel-state.ts";
+import type { Watchers } from "../connections/watchers.ts";
+import {
+  memberAddedFrame,
+  memberRemovedFrame,
+  subscriptionCountFrame,
+  watchlistFrame,
+} from "../protocol/frame.ts";
+import { channelTopic } from "../protocol/topic.ts";
+import type { Delivery } from "./delivery.ts";
+import type { LocalChannel, LocalChannels } from "./local-channels.ts";
+
+export function createAnnouncements(
+  locals: LocalChannels,
+  delivery: Delivery,
+  watchers: Watchers,
+): Announcements {
+  function tell(appId: string, channel: string, frame: (local: LocalChannel) => string): void {
+    const local = locals.get(channelTopic(appId, channel));
+    if (local !== undefined && local.receivers > 0) delivery.toChannel(local, frame(local));
+  }
+
+  function tellWatchers(appId: string, userId: string, frame: string | undefined): void {
+    if (frame === undefined) return;
+    for (const connection of watchers.of(appId, userId)) connection.socket.send(frame);
+  }
+
+  return {
+    memberAdded: (appId, channel, member) =>
+      tell(appId, channel, (local) => memberAddedFrame(local.nameJson, member)),
+    memberRemoved: (appId, channel, userId) =>
+      tell(appId, channel, (local) => memberRemovedFrame(local.nameJson, userId)),
+    subscriptionCount: (appId, channel, count) =>
+      tell(appId, channel, (local) => subscriptionCountFrame(local.nameJson, count)),
+    userOnline: (appId, userId) => tellWatchers(appId, userId, watchlistFrame([userId], [])),
+    userOffline: (appId, userId) => tellWatchers(appId, userId, watchlistFrame([], [userId])),
+  };
+}

@@ -1,0 +1,204 @@
+/** Builds channels from their parts: the way in for frames, connections and publishes. */
+import type { Adapter } from "../adapters/adapter.ts";
+import type { App, Apps } from "../apps/app.ts";
+import type { CacheStore } from "../cache/cache-store.ts";
+import type { ChannelState } from "../channel-state/channel-state.ts";
+import type { Connection, Socket } from "../connections/connection.ts";
+import type { ConnectionRegistry } from "../connections/registry.ts";
+import type { Watchers } from "../connections/watchers.ts";
+import { createTokenBucket, takeToken } from "../limits/token-bucket.ts";
+import { CLOSE_CODES, type ClosingRefusal } from "../protocol/close-code.ts";
+import { readFrame, readSignIn, readSubscribe, readUnsubscribe } from "../protocol/command.ts";
+import { connectionEstablishedFrame, PONG_FRAME } from "../protocol/frame.ts";
+import { createSocketIds } from "../protocol/socket-id.ts";
+import { userTopic } from "../protocol/topic.ts";
+import type { Channels, Handshake } from "./channels.ts";
+import { CLIENT_EVENT_PREFIX, createClientEvents } from "./client-events.ts";
+import { type ChannelsCounters, createChannelsCounters } from "./counters.ts";
+import { createDeadlines } from "./deadlines.ts";
+import { drainConnections } from "./drain.ts";
+import { handshakeRefusal } from "./handshake.ts";
+import type { LocalChannels } from "./local-channels.ts";
+import { createPublishing } from "./publishing.ts";
+import { createRefusals, type RefusalReason } from "./refusals.ts";
+import { createSigningIn } from "./sign-in.ts";
+import { createSubscribing } from "./subscribing.ts";
+
+/** Limits: `Infinity` is none. */
+export interface ChannelsSettings {
+  readonly activityTimeoutS: number;
+  readonly authorizationTimeoutMs: number;
+  readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: number;
+  readonly maxChannelsPerConnection: number;
+  readonly commandsPerSecond: number;
+  readonly commandsBurst: number;
+}
+
+export interface ChannelsParts {
+  readonly apps: Apps;
+  readonly adapter: Adapter;
+  readonly state: ChannelState;
+  readonly cache: CacheStore;
+  readonly connections: ConnectionRegistry;
+  readonly watchers: Watchers;
+  readonly locals: LocalChannels;
+  readonly settings: ChannelsSettings;
+  readonly now: () => number;
+}
+
+export interface ChannelsWithCounters extends Channels {
+  readonly counters: Readonly<ChannelsCounters>;
+  readonly refusals: ReadonlyMap<RefusalReason, number>;
+}
+
+export function createChannels(parts: ChannelsParts): ChannelsWithCounters {
+  const { apps, adapter, cache, connections, settings, now } = parts;
+  const counters = createChannelsCounters();
+  const refusals = createRefusals();
+  const common = { ...parts, refusals, counters };
+  const subscribing = createSubscribing({
+    ...common,
+    maxChannelsPerConnection: settings.maxChannelsPerConnection,
+  });
+  const signingIn = createSigningIn(common);
+  const relayClientEvent = createClientEvents(common);
+  const publish = createPublishing(common);
+  const nextSocketId = createSocketIds();
+  const countsAddresses = settings.maxConnectionsPerAddress !== Infinity;
+  const deadlines = createDeadlines(settings.authorizationTimeoutMs, now, (connection) => {
+    counters.unauthorizedClosed += 1;
+    connection.socket.close(CLOSE_CODES.unauthorized, "The connection was not authorized in time.");
+  });
+  let isDraining = false;
+
+  function admit(
+    handshake: Handshake,
+    socket: Socket,
+    app: App | undefined,
+  ): Connection | ClosingRefusal {
+    const refusal = isDraining
+      ? { code: CLOSE_CODES.reconnect, message: "This node is going away: connect again." }
+      : handshakeRefusal(handshake, app, {
+          nodeConnections: connections.size,
+          maxNodeConnections: settings.maxConnections,
+          addressConnections: countsAddresses ? connections.countOfAddress(handshake.address) : 0,
+          maxAddressConnections: settings.maxConnectionsPerAddress,
+          appConnections: app === undefined ? 0 : connections.countOfApp(app.id),
+        });
+    if (refusal !== undefined || app === undefined) {
+      const { code, message } = refusal ?? {
+        code: CLOSE_CODES.unknownApp,
+        message: "No such app.",
+      };
+      counters.handshakesRefused.set(code, (counters.handshakesRefused.get(code) ?? 0) + 1);
+      socket.close(code, message);
+      return { code, message };
+    }
+    const connection: Connection = {
+      socketId: nextSocketId(),
+      app,
+      socket,
+      subscriptions: undefined,
+      user: undefined,
+      isAuthorized: false,
+      isOpen: true,
+      address: countsAddresses ? handshake.address : undefined,
+      commandBucket: undefined,
+      clientEventBucket: undefined,
+      refusedCommands: 0,
+    };
+    connections.add(connection);
+    app.traffic.connectionsOpened += 1;
+    socket.send(connectionEstablishedFrame(connection.socketId, settings.activityTimeoutS));
+    if (app.settings.features.authorizedConnections) deadlines.add(connection);
+    return connection;
+  }
+
+  function receive(connection: Connection, text: string): void {
+    if (!connection.isOpen) return;
+    const frame = readFrame(text);
+    if (typeof frame !== "string") {
+      if (frame.event === "pusher:ping") return connection.socket.send(PONG_FRAME);
+      if (frame.event === "pusher:pong") return;
+      if (frame.event.startsWith(CLIENT_EVENT_PREFIX)) return relayClientEvent(connection, frame);
+    }
+    if (!isWithinCommandRate(connection)) return;
+    if (typeof frame === "string") return refusals.refuse(connection, "bad_frame", null, frame);
+    switch (frame.event) {
+      case "pusher:subscribe": {
+        const command = readSubscribe(frame.data);
+        if (typeof command === "string") return refuseCommand(connection, command);
+        return subscribing.subscribe(connection, command);
+      }
+      case "pusher:unsubscribe": {
+        const command = readUnsubscribe(frame.data);
+        if (typeof command === "string") return refuseCommand(connection, command);
+        return subscribing.unsubscribe(connection, command.channel);
+      }
+      case "pusher:signin": {
+        const command = readSignIn(frame.data);
+        if (typeof command === "string") return refuseCommand(connection, command);
+        return signingIn.signIn(connection, command);
+      }
+      default: {
+        const name = JSON.stringify(frame.event.slice(0, 64));
+        const message = `The event ${name} is not known: clients send pusher:subscribe, pusher:unsubscribe, pusher:signin, pusher:ping and events whose name begins "client-".`;
+        return refusals.refuse(connection, "unknown_event", null, message);
+      }
+    }
+  }
+
+  function refuseCommand(connection: Connection, message: string): void {
+    refusals.refuse(connection, "bad_command", null, message);
+  }
+
+  /** Over the rate a command is dropped with 4301; as many refusals as the burst, and the connection goes. */
+  function isWithinCommandRate(connection: Connection): boolean {
+    const { commandsPerSecond, commandsBurst } = settings;
+    if (commandsPerSecond === Infinity) return true;
+    const nowMs = now();
+    connection.commandBucket ??= createTokenBucket(commandsBurst, nowMs);
+    const bucket = connection.commandBucket;
+    if (takeToken(bucket, commandsPerSecond, commandsBurst, nowMs)) {
+      if (bucket.tokens > commandsBurst / 2) connection.refusedCommands = 0;
+      return true;
+    }
+    connection.refusedCommands += 1;
+    const message = `More than ${commandsPerSecond} commands a second: this one was dropped.`;
+    refusals.refuse(connection, "command_rate", CLOSE_CODES.rejected, message);
+    if (connection.refusedCommands > commandsBurst) {
+      counters.abusersClosed += 1;
+      connection.socket.close(CLOSE_CODES.rejected, "Too many commands over the rate.");
+    }
+    return false;
+  }
+
+  return {
+    counters,
+    refusals: refusals.counts,
+    open(handshake, socket) {
+      const app = apps.byKey(handshake.appKey);
+      return app instanceof Promise
+        ? app.then((found) => admit(handshake, socket, found))
+        : admit(handshake, socket, app);
+    },
+    receive,
+    closed(connection) {
+      if (!connection.isOpen) return;
+      connection.isOpen = false;
+      connection.app.traffic.connectionsClosed += 1;
+      connections.remove(connection);
+      subscribing.leaveAll(connection);
+      signingIn.signOut(connection);
+    },
+    publish,
+    terminateUser: (app, userId) => adapter.publish("terminate", userTopic(app.id, userId), ""),
+    cached: (app, channel) => cache.get(app.id, channel),
+    drain(overMs) {
+      isDraining = true;
+      deadlines.close();
+      return drainConnections(connections, overMs);
+    },
+  };
+}

@@ -1,0 +1,71 @@
+/** Delivers messages to this node's sockets: the near end of every adapter. */
+import type { DeliverLocally } from "../adapters/adapter.ts";
+import type { App } from "../apps/app.ts";
+import type { ConnectionRegistry } from "../connections/registry.ts";
+import { CLOSE_CODES } from "../protocol/close-code.ts";
+import { channelTopic } from "../protocol/topic.ts";
+import type { LocalChannel, LocalChannels } from "./local-channels.ts";
+
+/** Publishes a frame to every socket of this node that is subscribed to the topic. Transport provides it. */
+export type PublishToTopic = (topic: string, frame: string) => void;
+
+export interface DeliveryParts {
+  readonly locals: LocalChannels;
+  readonly connections: ConnectionRegistry;
+  readonly publishToTopic: PublishToTopic;
+}
+
+export interface Delivery {
+  readonly deliver: DeliverLocally;
+  /** Tells every local subscriber of a channel, if there are any. */
+  toChannel(channel: LocalChannel, frame: string): void;
+}
+
+export function createDelivery({ locals, connections, publishToTopic }: DeliveryParts): Delivery {
+  function count(app: App, receivers: number, frame: string): void {
+    app.traffic.messagesSent += receivers;
+    app.traffic.bytesSent += receivers * Buffer.byteLength(frame);
+  }
+
+  function toChannel(channel: LocalChannel, frame: string): void {
+    if (channel.receivers === 0) return;
+    count(channel.app, channel.receivers, frame);
+    publishToTopic(channel.topic, frame);
+  }
+
+  function terminate(topic: string): void {
+    for (const connection of [...(connections.byUserTopic(topic) ?? [])]) {
+      connection.socket.close(CLOSE_CODES.unauthorized, "The app's backend ended this connection.");
+    }
+  }
+
+  return {
+    toChannel,
+    deliver(kind, topic, frame, except) {
+      if (kind === "terminate") return terminate(topic);
+      const channel = locals.get(topic);
+      if (channel !== undefined && kind === "event") channel.eventsDelivered += 1;
+      const signedIn = channel === undefined ? connections.byUserTopic(topic) : undefined;
+      const sender = except === undefined ? undefined : connections.bySocketId(except);
+      const hearsTopic =
+        sender !== undefined &&
+        (channel === undefined
+          ? signedIn?.has(sender) === true
+          : topic === channelTopic(sender.app.id, channel.name) &&
+            sender.subscriptions?.get(channel.name)?.status === "joined");
+      if (!hearsTopic) {
+        if (channel !== undefined) toChannel(channel, frame);
+        else if (signedIn !== undefined) {
+          for (const { app } of signedIn) {
+            count(app, signedIn.size, frame);
+            break;
+          }
+          publishToTopic(topic, frame);
+        }
+        return;
+      }
+      count(sender.app, (channel?.receivers ?? signedIn?.size ?? 1) - 1, frame);
+      sender.socket.publish(topic, frame);
+    },
+  };
+}

@@ -1,0 +1,26 @@
+/** Sends this node's clients away before it stops, not all at once. Source: protocol.md §1.5, §10 (shutdown). */
+import { setTimeout as delay } from "node:timers/promises";
+import type { ConnectionRegistry } from "../connections/registry.ts";
+import { CLOSE_CODES } from "../protocol/close-code.ts";
+
+/** Longest pause between two rounds of closes: a few clients need not wait for the whole time. */
+const ROUND_MS = 50;
+
+/**
+ * Closes every connection with 4200, spread evenly over `overMs` so that they do not all return in one
+ * moment; sooner when there are few. Done when all have been told to go.
+ */
+export async function drainConnections(
+  connections: ConnectionRegistry,
+  overMs: number,
+): Promise<void> {
+  const leaving = [...connections.all()];
+  const rounds = Math.max(1, Math.min(leaving.length, Math.floor(overMs / ROUND_MS)));
+  const perRound = Math.ceil(leaving.length / rounds);
+  for (let at = 0; at < leaving.length; at += perRound) {
+    if (at > 0) await delay(ROUND_MS);
+    for (const { socket } of leaving.slice(at, at + perRound)) {
+      socket.close(CLOSE_CODES.reconnect, "This node is going away: connect again.");
+    }
+  }
+}

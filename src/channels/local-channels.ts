@@ -1,0 +1,78 @@
+/** The channels that connections of this node are in, or about to be. */
+import type { App } from "../apps/app.ts";
+import type { ChannelKind } from "../protocol/channel-name.ts";
+import { channelTopic } from "../protocol/topic.ts";
+
+/** One channel as this node sees it. Exists while any connection holds it. */
+export interface LocalChannel {
+  readonly app: App;
+  readonly name: string;
+  /** The name as JSON, encoded once for all frames of the channel. */
+  readonly nameJson: string;
+  readonly topic: string;
+  readonly kind: ChannelKind;
+  /** The adapter has said that no later message can be missed. */
+  isHeard: boolean;
+  /** Subscriptions that are not over, pending ones included. */
+  holders: number;
+  /** Subscriptions that the channel state knows of. */
+  subscribers: number;
+  /** On presence channels: user id to how many of this node's connections are that user. */
+  readonly users: Map<string, number>;
+  /** Sockets of this node that receive what is published here. */
+  receivers: number;
+  /** Backend events delivered here, so that a cached event that was overtaken is noticed. */
+  eventsDelivered: number;
+}
+
+export interface LocalChannels {
+  readonly size: number;
+  get(topic: string): LocalChannel | undefined;
+  all(): IterableIterator<LocalChannel>;
+  /** The channel, made if it is new, with one more holder. */
+  hold(app: App, name: string, kind: ChannelKind): LocalChannel;
+  /** One holder less; true when it was the last and the channel is forgotten. */
+  release(channel: LocalChannel): boolean;
+}
+
+const NO_USERS: Map<string, number> = new Map();
+
+export function createLocalChannels(): LocalChannels {
+  const byTopic = new Map<string, LocalChannel>();
+  return {
+    get size() {
+      return byTopic.size;
+    },
+    get: (topic) => byTopic.get(topic),
+    all: () => byTopic.values(),
+    hold(app, name, kind) {
+      const topic = channelTopic(app.id, name);
+      let channel = byTopic.get(topic);
+      if (channel === undefined) {
+        channel = {
+          app,
+          name,
+          nameJson: JSON.stringify(name),
+          topic,
+          kind,
+          isHeard: false,
+          holders: 0,
+          subscribers: 0,
+          // Channels without members share one map that stays empty.
+          users: kind.hasMembers ? new Map() : NO_USERS,
+          receivers: 0,
+          eventsDelivered: 0,
+        };
+        byTopic.set(topic, channel);
+      }
+      channel.holders += 1;
+      return channel;
+    },
+    release(channel) {
+      channel.holders -= 1;
+      if (channel.holders > 0) return false;
+      byTopic.delete(channel.topic);
+      return true;
+    },
+  };
+}

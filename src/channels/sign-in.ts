@@ -1,0 +1,125 @@
+/** Signing in, and watching other users. Source: protocol.md §4. */
+import type { Adapter } from "../adapters/adapter.ts";
+import type { ChannelState } from "../channel-state/channel-state.ts";
+import type { Connection, SignedInUser } from "../connections/connection.ts";
+import type { ConnectionRegistry } from "../connections/registry.ts";
+import type { Watchers } from "../connections/watchers.ts";
+import { CLOSE_CODES, type CloseCode } from "../protocol/close-code.ts";
+import type { SignInCommand } from "../protocol/command.ts";
+import { signInSuccessFrame, watchlistFrame } from "../protocol/frame.ts";
+import { signInContent } from "../protocol/signature.ts";
+import { userTopic } from "../protocol/topic.ts";
+import { MAX_WATCHLIST_LENGTH, readUserData } from "../protocol/user-data.ts";
+import { authProblem } from "./auth.ts";
+import type { Refusals } from "./refusals.ts";
+
+export interface SignInParts {
+  readonly adapter: Adapter;
+  readonly state: ChannelState;
+  readonly connections: ConnectionRegistry;
+  readonly watchers: Watchers;
+  readonly refusals: Refusals;
+}
+
+export interface SigningIn {
+  signIn(connection: Connection, command: SignInCommand): void;
+  /** For a connection that has closed. */
+  signOut(connection: Connection): void;
+}
+
+export function createSigningIn(parts: SignInParts): SigningIn {
+  const { adapter, state, connections, watchers, refusals } = parts;
+
+  function signIn(connection: Connection, { auth, userData }: SignInCommand): void {
+    const { app } = connection;
+    const { features } = app.settings;
+    if (!features.userAuthentication) {
+      const message = "Signing in is not enabled for this app (enable_user_authentication).";
+      return refuse(connection, null, message);
+    }
+    const problem = authProblem(app, auth, signInContent(connection.socketId, userData));
+    if (problem !== undefined) return refuse(connection, CLOSE_CODES.unauthorized, problem);
+    const read = readUserData(userData);
+    if (typeof read === "string") return refuse(connection, CLOSE_CODES.unauthorized, read);
+    if (connection.user !== undefined && connection.user.id !== read.id) {
+      const message = "This connection is signed in as another user: open a new one.";
+      return refuse(connection, CLOSE_CODES.unauthorized, message);
+    }
+    const { id, userInfoJson } = read;
+    const user: SignedInUser = connection.user ?? { id, userInfoJson, watchlist: [] };
+    user.userInfoJson = userInfoJson;
+    connection.isAuthorized = true;
+    if (connection.user === undefined) {
+      connection.user = user;
+      state.setUserConnections(app.id, id, connections.signIn(connection));
+    }
+    const isCut = features.watchlistEvents && read.watchlistLength > MAX_WATCHLIST_LENGTH;
+    const finish = (): void => {
+      if (!connection.isOpen) return;
+      connection.socket.subscribe(userTopic(app.id, id));
+      connection.socket.send(signInSuccessFrame(userData));
+      if (isCut) {
+        const message = `The watchlist has ${read.watchlistLength} user ids: the first ${MAX_WATCHLIST_LENGTH} are watched.`;
+        refusals.refuse(connection, "watchlist_too_long", CLOSE_CODES.watchlistTooLong, message);
+      }
+      if (features.watchlistEvents) watch(connection, user, read.watchlist);
+    };
+    const heard = adapter.subscribe(userTopic(app.id, id));
+    if (heard === undefined) finish();
+    else {
+      heard.then(finish, () => {
+        const message =
+          "The server cannot reach its cluster just now: sign in again in a few seconds.";
+        if (connection.isOpen) refusals.refuse(connection, "unavailable", null, message);
+      });
+    }
+  }
+
+  function refuse(connection: Connection, code: CloseCode | null, message: string): void {
+    refusals.refuse(connection, "sign_in", code, message);
+    // Where connections must be authorised, a failed sign-in is the end (§4.1).
+    if (code !== null && connection.app.settings.features.authorizedConnections) {
+      connection.socket.close(CLOSE_CODES.unauthorized, message);
+    }
+  }
+
+  function watch(connection: Connection, user: SignedInUser, userIds: readonly string[]): void {
+    const appId = connection.app.id;
+    unwatch(connection, user);
+    if (userIds.length === 0) return;
+    user.watchlist = userIds;
+    watchers.add(connection, userIds);
+    const tell = (online: ReadonlySet<string>): void => {
+      const frame = watchlistFrame(
+        userIds.filter((id) => online.has(id)),
+        userIds.filter((id) => !online.has(id)),
+      );
+      if (frame !== undefined) connection.socket.send(frame);
+    };
+    const online = state.watch(appId, userIds);
+    if (online instanceof Promise) {
+      online.then(tell, () =>
+        refusals.refuse(connection, "unavailable", null, "The watchlist cannot be read just now."),
+      );
+    } else tell(online);
+  }
+
+  function unwatch(connection: Connection, user: SignedInUser): void {
+    if (user.watchlist.length === 0) return;
+    watchers.remove(connection, user.watchlist);
+    state.unwatch(connection.app.id, user.watchlist);
+    user.watchlist = [];
+  }
+
+  return {
+    signIn,
+    signOut(connection) {
+      const { app, user } = connection;
+      if (user === undefined) return;
+      unwatch(connection, user);
+      const left = connections.signOut(connection);
+      if (left === 0) adapter.unsubscribe(userTopic(app.id, user.id));
+      state.setUserConnections(app.id, user.id, left);
+    },
+  };
+}
