@@ -5,7 +5,6 @@
  * is encoded here. `data` is a JSON *string* for whatever belongs to a channel, an object for
  * `pusher:error` and `pusher:signin_success`.
  */
-import type { Refusal } from "./close-code.ts";
 import type { PresenceMember, PresenceMembers } from "./presence.ts";
 
 /** `activityTimeoutS` is in seconds and must not be 0, or pusher-js fails the handshake (§1.3). */
@@ -16,7 +15,7 @@ export function connectionEstablishedFrame(socketId: string, activityTimeoutS: n
 export const PONG_FRAME = '{"event":"pusher:pong","data":"{}"}';
 
 /** The error frame for a refusal; `code` null tells that nothing was closed (§1.5). */
-export function errorFrame({ code, message }: Refusal): string {
+export function errorFrame({ code, message }: { code: number | null; message: string }): string {
   return `{"event":"pusher:error","data":{"code":${code},"message":${JSON.stringify(message)}}}`;
 }
 

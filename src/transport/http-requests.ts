@@ -1,0 +1,163 @@
+/** HTTP requests: from the native request to an answer of the HTTP API and back. */
+import { STATUS_CODES } from "node:http";
+import type { BodyWanted, HttpAnswer, HttpApi, RequestHead } from "../http/http-api.ts";
+import { addressText, clientOf, type TrustedProxies } from "./client-address.ts";
+import type { TransportCounters } from "./counters.ts";
+import type { HttpRequest, HttpResponse, TemplatedApp } from "./uws.ts";
+
+export interface HttpRequestParts {
+  readonly api: HttpApi;
+  readonly proxies: TrustedProxies;
+  readonly counters: TransportCounters;
+  /** Called with each answer; `seconds` from the head's arrival to the answer. */
+  readonly observe: (route: string, status: number, seconds: number) => void;
+}
+
+/** Past this many bytes of unread body the connection is closed with the answer instead of reading on. */
+const MAX_UNREAD_BODY_BYTES = 65_536;
+
+/** Routes every request that is no upgrade to the HTTP API. */
+export function serveHttp(app: TemplatedApp, parts: HttpRequestParts): void {
+  app.any("/*", (res, req) => new Exchange(parts, res).begin(readHead(res, req, parts.proxies)));
+}
+
+function readHead(res: HttpResponse, req: HttpRequest, proxies: TrustedProxies): RequestHead {
+  const length = req.getHeader("content-length");
+  const { address } = clientOf(
+    addressText(res.getRemoteAddress()),
+    req.getHeader("x-forwarded-for"),
+    req.getHeader("x-forwarded-proto"),
+    proxies,
+  );
+  return {
+    method: req.getCaseSensitiveMethod().toUpperCase(),
+    path: req.getUrl(),
+    query: req.getQuery(),
+    origin: req.getHeader("origin") || undefined,
+    contentLength: length === "" ? undefined : Number(length),
+    accessControlRequestHeaders: req.getHeader("access-control-request-headers") || undefined,
+    address,
+  };
+}
+
+/** One request and its answer. */
+class Exchange {
+  readonly #parts: HttpRequestParts;
+  readonly #res: HttpResponse;
+  readonly #startedAt = performance.now();
+  #isOver = false;
+  #isHead = false;
+  #contentLength: number | undefined;
+  /** Undefined until the head has been accepted. */
+  #wanted: BodyWanted | undefined;
+  #chunks: Buffer[] = [];
+  #received = 0;
+  #hasAll = false;
+
+  constructor(parts: HttpRequestParts, res: HttpResponse) {
+    this.#parts = parts;
+    this.#res = res;
+    res.onAborted(() => {
+      this.#isOver = true;
+    });
+  }
+
+  begin(head: RequestHead): void {
+    this.#isHead = head.method === "HEAD";
+    this.#contentLength = head.contentLength;
+    const begun = this.#parts.api.begin(head);
+    if (!(begun instanceof Promise)) {
+      this.#take(begun);
+      if (!this.#isOver) this.#res.onData((chunk, isLast) => this.#read(chunk, isLast));
+      return;
+    }
+    // Data that came with the head is delivered now or never; what follows waits until the head is accepted.
+    this.#res.onData((chunk, isLast) => this.#read(chunk, isLast));
+    this.#res.pause();
+    begun.then((result) => {
+      if (this.#isOver) return;
+      this.#take(result);
+      if (this.#isOver) return;
+      this.#res.resume();
+      if (this.#hasAll) this.#finish(Buffer.concat(this.#chunks));
+      else if (this.#isTooLarge()) this.#refuseBody();
+    }, this.#failed);
+  }
+
+  /** The API promises not to reject; if it does, that is ours to see. */
+  readonly #failed = (error: unknown): void => {
+    this.#answer({ status: 500, body: '{"error":"Internal error.","code":500}', route: "unknown" });
+    throw error;
+  };
+
+  #take(begun: HttpAnswer | BodyWanted): void {
+    if (!("finish" in begun)) {
+      this.#answer(begun);
+      return;
+    }
+    this.#wanted = begun;
+    if ((this.#contentLength ?? 0) > begun.maxBodyBytes) this.#refuseBody();
+  }
+
+  #read(chunk: ArrayBuffer, isLast: boolean): void {
+    if (this.#isOver) return;
+    this.#received += chunk.byteLength;
+    if (this.#isTooLarge()) return this.#refuseBody();
+    if (isLast && this.#wanted !== undefined && this.#chunks.length === 0) {
+      this.#finish(Buffer.from(chunk));
+      return;
+    }
+    // The chunk is only lent for this call.
+    this.#chunks.push(Buffer.from(new Uint8Array(chunk)));
+    if (!isLast) return;
+    this.#hasAll = true;
+    if (this.#wanted !== undefined) this.#finish(Buffer.concat(this.#chunks));
+  }
+
+  #isTooLarge(): boolean {
+    const limit = this.#wanted?.maxBodyBytes ?? MAX_UNREAD_BODY_BYTES * 16;
+    return this.#received > limit;
+  }
+
+  #refuseBody(): void {
+    this.#parts.counters.bodiesRefused += 1;
+    this.#chunks = [];
+    const tooLarge = this.#wanted?.tooLarge;
+    this.#answer(
+      tooLarge ?? {
+        status: 413,
+        body: '{"error":"The body is too large.","code":413}',
+        route: "unknown",
+      },
+    );
+  }
+
+  #finish(body: Buffer): void {
+    const answer = this.#wanted?.finish(body);
+    this.#chunks = [];
+    if (answer instanceof Promise) answer.then((late) => this.#answer(late), this.#failed);
+    else if (answer !== undefined) this.#answer(answer);
+  }
+
+  #answer(answer: HttpAnswer): void {
+    const seconds = (performance.now() - this.#startedAt) / 1_000;
+    this.#parts.observe(answer.route, answer.status, seconds);
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const res = this.#res;
+    res.cork(() => {
+      res.writeStatus(`${answer.status} ${STATUS_CODES[answer.status] ?? ""}`);
+      res.writeHeader("Content-Type", answer.contentType ?? "application/json");
+      for (const [name, value] of Object.entries(answer.headers ?? {}))
+        res.writeHeader(name, value);
+      if (this.#isHead) res.endWithoutBody(Buffer.byteLength(answer.body));
+      else res.end(answer.body, this.#mustClose());
+    });
+  }
+
+  /** Whether much of the body is still to come: reading it to keep the connection would cost more than it is worth. */
+  #mustClose(): boolean {
+    if (this.#contentLength === undefined) return this.#received > MAX_UNREAD_BODY_BYTES;
+    return this.#contentLength - this.#received > MAX_UNREAD_BODY_BYTES;
+  }
+}

@@ -1,0 +1,143 @@
+/** The server that clients and backends reach: one listener, plain or TLS, for WebSockets and HTTP. */
+import type { Channels } from "../channels/channels.ts";
+import type { HttpApi } from "../http/http-api.ts";
+import type { Log } from "../protocol/log.ts";
+import { createTrustedProxies } from "./client-address.ts";
+import { createTransportCounters, type TransportCounters } from "./counters.ts";
+import { createHeartbeat } from "./heartbeat.ts";
+import { serveHttp } from "./http-requests.ts";
+import { type LoadedUws, loadUws, type TemplatedApp, type us_listen_socket } from "./uws.ts";
+import { serveWebSockets } from "./websockets.ts";
+
+export interface TransportSettings {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly pathPrefix: string;
+  readonly ssl: TlsSettings | undefined;
+  readonly trustedProxies: readonly string[];
+  readonly maxFrameBytes: number;
+  readonly maxBackpressureBytes: number;
+  readonly activityTimeoutS: number;
+  readonly pongTimeoutS: number;
+}
+
+/** Paths of PEM files. */
+export interface TlsSettings {
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly caFile: string | undefined;
+  readonly passphrase: string | undefined;
+}
+
+export interface Transport {
+  readonly counters: Readonly<TransportCounters>;
+  /** Rejects with PortUnavailableError when the port is taken, with UwsUnavailableError when the library is missing. */
+  listen(rooms: TransportRooms): Promise<void>;
+  /** The port listened on; undefined before `listen`. */
+  port(): number | undefined;
+  loaded(): LoadedUws["loaded"] | undefined;
+  /** Publishes to every local socket subscribed to `topic`. Nothing before `listen` and after `close`. */
+  publish(topic: string, frame: string): void;
+  /** Stops listening and ends every socket that is left. */
+  close(): void;
+}
+
+/** What transport hands frames and requests to. */
+export interface TransportRooms {
+  readonly channels: Channels;
+  readonly api: HttpApi;
+  readonly observeRequest: (route: string, status: number, seconds: number) => void;
+}
+
+/** The port cannot be listened on. */
+export class PortUnavailableError extends Error {
+  override readonly name = "PortUnavailableError";
+  readonly code = "PIPIT_PORT_UNAVAILABLE";
+  constructor(host: string, port: number) {
+    super(
+      `Cannot listen on ${host}:${port}: is another program using the port, or is ${host} no address of this machine? Change host or port, or stop that program.`,
+    );
+  }
+}
+
+/** The certificate or key cannot be used. */
+export class TlsUnusableError extends Error {
+  override readonly name = "TlsUnusableError";
+  readonly code = "PIPIT_TLS_UNUSABLE";
+  constructor({ certFile, keyFile }: TlsSettings, cause: unknown) {
+    super(
+      `TLS cannot start with ssl.cert_file ${certFile} and ssl.key_file ${keyFile}: are both PEM, do they belong together, and is ssl.passphrase right?`,
+      { cause },
+    );
+  }
+}
+
+export function createTransport(settings: TransportSettings, log: Log): Transport {
+  const counters = createTransportCounters();
+  const heartbeat = createHeartbeat(settings.activityTimeoutS, settings.pongTimeoutS);
+  let library: LoadedUws | undefined;
+  let app: TemplatedApp | undefined;
+  let listening: us_listen_socket | undefined;
+
+  return {
+    counters,
+    async listen({ channels, api, observeRequest }) {
+      library = await loadUws();
+      const { uws } = library;
+      app = settings.ssl === undefined ? uws.App() : createTlsApp(uws, settings.ssl);
+      const proxies = createTrustedProxies(settings.trustedProxies);
+      const isTls = settings.ssl !== undefined;
+      serveWebSockets(app, uws, {
+        channels,
+        heartbeat,
+        proxies,
+        counters,
+        settings: { ...settings, isTls },
+        log,
+      });
+      serveHttp(app, { api, proxies, counters, observe: observeRequest });
+      listening = await listenOn(app, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, settings);
+      heartbeat.start();
+    },
+    port: () =>
+      listening === undefined ? undefined : library?.uws.us_socket_local_port(listening),
+    loaded: () => library?.loaded,
+    publish(topic, frame) {
+      app?.publish(topic, frame);
+    },
+    close() {
+      heartbeat.close();
+      app?.close();
+      app = undefined;
+      listening = undefined;
+    },
+  };
+}
+
+function createTlsApp(uws: LoadedUws["uws"], ssl: TlsSettings): TemplatedApp {
+  try {
+    return uws.SSLApp({
+      cert_file_name: ssl.certFile,
+      key_file_name: ssl.keyFile,
+      ...(ssl.caFile === undefined ? {} : { ca_file_name: ssl.caFile }),
+      ...(ssl.passphrase === undefined ? {} : { passphrase: ssl.passphrase }),
+    });
+  } catch (error) {
+    throw new TlsUnusableError(ssl, error);
+  }
+}
+
+/** Exclusively: two processes would otherwise share the port in silence. */
+function listenOn(
+  app: TemplatedApp,
+  exclusively: number,
+  { host, port }: TransportSettings,
+): Promise<us_listen_socket> {
+  return new Promise((resolve, reject) => {
+    app.listen(host, port, exclusively, (socket) => {
+      if (socket === false) reject(new PortUnavailableError(host, port));
+      else resolve(socket);
+    });
+  });
+}

@@ -1,0 +1,210 @@
+/** WebSockets: from the upgrade to the close. Source: protocol.md §1. */
+import type { Channels, Handshake } from "../channels/channels.ts";
+import type { Connection } from "../connections/connection.ts";
+import { CLOSE_CODES } from "../protocol/close-code.ts";
+import { errorFrame } from "../protocol/frame.ts";
+import type { Log } from "../protocol/log.ts";
+import { addressText, clientOf, type TrustedProxies } from "./client-address.ts";
+import { countClose, type TransportCounters } from "./counters.ts";
+import type { Heartbeat } from "./heartbeat.ts";
+import type {
+  HttpRequest,
+  HttpResponse,
+  TemplatedApp,
+  UwsModule,
+  us_socket_context_t,
+} from "./uws.ts";
+import { UwsSocket } from "./uws-socket.ts";
+
+export interface WebSocketSettings {
+  /** Stands before `/app/{key}`; empty or with a leading slash. */
+  readonly pathPrefix: string;
+  readonly isTls: boolean;
+  readonly maxFrameBytes: number;
+  readonly maxBackpressureBytes: number;
+  readonly activityTimeoutS: number;
+  readonly pongTimeoutS: number;
+}
+
+export interface WebSocketParts {
+  readonly channels: Channels;
+  readonly heartbeat: Heartbeat;
+  readonly proxies: TrustedProxies;
+  readonly counters: TransportCounters;
+  readonly settings: WebSocketSettings;
+  readonly log: Log;
+}
+
+/** Longest idle timeout that uWebSockets.js takes, in seconds. */
+const MAX_UWS_IDLE_TIMEOUT_S = 960;
+
+/** Routes upgrades under `/app/{key}` to channels; any other path is answered with 4005 after the upgrade. */
+export function serveWebSockets(app: TemplatedApp, uws: UwsModule, parts: WebSocketParts): void {
+  const { channels, heartbeat, proxies, counters, settings, log } = parts;
+
+  /** The handshake while it is being decided, so that the socket itself need not carry it. */
+  const handshakes = new WeakMap<UwsSocket, Handshake | undefined>();
+
+  function onSilent(socket: UwsSocket): void {
+    socket.close(CLOSE_CODES.pongTimeout, "No sign of life within the activity timeout.");
+  }
+
+  function upgrade(
+    res: HttpResponse,
+    req: HttpRequest,
+    context: us_socket_context_t,
+    key: string | undefined,
+  ): void {
+    const socket = new UwsSocket(onSilent);
+    handshakes.set(socket, key === undefined ? undefined : readHandshake(res, req, key));
+    res.upgrade(
+      socket,
+      req.getHeader("sec-websocket-key"),
+      req.getHeader("sec-websocket-protocol"),
+      req.getHeader("sec-websocket-extensions"),
+      context,
+    );
+  }
+
+  function readHandshake(res: HttpResponse, req: HttpRequest, key: string): Handshake {
+    const { address, isForwardedTls } = clientOf(
+      addressText(res.getRemoteAddress()),
+      req.getHeader("x-forwarded-for"),
+      req.getHeader("x-forwarded-proto"),
+      proxies,
+    );
+    return {
+      appKey: decoded(key),
+      protocol: req.getQuery("protocol"),
+      version: req.getQuery("version"),
+      origin: req.getHeader("origin") || undefined,
+      isTls: settings.isTls || isForwardedTls,
+      address,
+    };
+  }
+
+  function open(socket: UwsSocket): void {
+    const handshake = handshakes.get(socket);
+    handshakes.delete(socket);
+    if (handshake === undefined) {
+      socket.close(CLOSE_CODES.pathNotFound, `Connect to ${settings.pathPrefix}/app/{key}.`);
+      return;
+    }
+    const opened = channels.open(handshake, socket);
+    if (!(opened instanceof Promise)) {
+      admit(socket, opened);
+      return;
+    }
+    opened.then(
+      (result) => admit(socket, result),
+      (error: unknown) => {
+        log.error({ err: error }, "app look-up failed");
+        socket.close(CLOSE_CODES.overCapacity, "The server cannot look up apps just now.");
+      },
+    );
+  }
+
+  function admit(socket: UwsSocket, opened: Connection | { code: number }): void {
+    if ("code" in opened) return;
+    // The client may have gone while the app was being looked up.
+    if (socket.ws === undefined) {
+      channels.closed(opened);
+      return;
+    }
+    socket.connection = opened;
+    heartbeat.add(socket);
+    log.debug({ app_id: opened.app.id, socket_id: opened.socketId }, "connection opened");
+    const { early } = socket;
+    socket.early = undefined;
+    for (const frame of early ?? []) channels.receive(opened, frame);
+  }
+
+  function message(socket: UwsSocket, bytes: ArrayBuffer, isBinary: boolean): void {
+    const { connection } = socket;
+    if (isBinary) {
+      counters.framesRefused += 1;
+      const message = "Binary frames are not supported: send text frames with JSON.";
+      socket.heardAtTick = heartbeat.tick;
+      return socket.send(errorFrame({ code: null, message }));
+    }
+    const text = Buffer.from(bytes).toString();
+    if (connection === undefined) {
+      if (!socket.keepEarly(text)) counters.framesRefused += 1;
+      return;
+    }
+    socket.heardAtTick = heartbeat.tick;
+    connection.app.traffic.messagesReceived += 1;
+    connection.app.traffic.bytesReceived += bytes.byteLength;
+    channels.receive(connection, text);
+  }
+
+  function close(socket: UwsSocket, wireCode: number): void {
+    const { connection } = socket;
+    socket.ws = undefined;
+    heartbeat.remove(socket);
+    let code = socket.closedWith || wireCode;
+    if (socket.isTooSlow) {
+      counters.slowConsumersClosed += 1;
+      code = CLOSE_CODES.overCapacity;
+    }
+    countClose(counters, connection?.app.id ?? "", code);
+    if (connection === undefined) return;
+    log.debug(
+      { app_id: connection.app.id, socket_id: connection.socketId, code },
+      "connection closed",
+    );
+    channels.closed(connection);
+  }
+
+  const behaviour = {
+    compression: uws.DISABLED,
+    maxPayloadLength: settings.maxFrameBytes,
+    maxBackpressure: settings.maxBackpressureBytes,
+    closeOnBackpressureLimit: true,
+    // The wheel pings and closes with 4201; this one drops without a close frame, so it is only the backstop.
+    idleTimeout: idleTimeoutS(settings),
+    sendPingsAutomatically: false,
+    open(ws: { getUserData(): UwsSocket } & NonNullable<UwsSocket["ws"]>): void {
+      const socket = ws.getUserData();
+      socket.ws = ws;
+      open(socket);
+    },
+    message(ws: NonNullable<UwsSocket["ws"]>, bytes: ArrayBuffer, isBinary: boolean): void {
+      message(ws.getUserData(), bytes, isBinary);
+    },
+    dropped(ws: NonNullable<UwsSocket["ws"]>): void {
+      ws.getUserData().isTooSlow = true;
+    },
+    ping(ws: NonNullable<UwsSocket["ws"]>): void {
+      ws.getUserData().heardAtTick = heartbeat.tick;
+    },
+    pong(ws: NonNullable<UwsSocket["ws"]>): void {
+      ws.getUserData().heardAtTick = heartbeat.tick;
+    },
+    close(ws: NonNullable<UwsSocket["ws"]>, code: number): void {
+      close(ws.getUserData(), code);
+    },
+  };
+
+  app.ws<UwsSocket>(`${settings.pathPrefix}/app/:key`, {
+    ...behaviour,
+    upgrade: (res, req, context) => upgrade(res, req, context, req.getParameter(0) ?? ""),
+  });
+  app.ws<UwsSocket>("/*", {
+    ...behaviour,
+    upgrade: (res, req, context) => upgrade(res, req, context, undefined),
+  });
+}
+
+function idleTimeoutS({ activityTimeoutS, pongTimeoutS }: WebSocketSettings): number {
+  return Math.min(MAX_UWS_IDLE_TIMEOUT_S, activityTimeoutS + pongTimeoutS + 30);
+}
+
+/** A path part, percent-decoded where it can be. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
