@@ -57,12 +57,13 @@ export function createMemoryCacheStore(parts: MemoryCacheStoreParts): MemoryCach
     bytes -= events.delete(topic)?.bytes ?? 0;
   }
 
-  /** Expired entries at the old end go, two for each one that comes: what nobody asks for does not pile up. */
+  /** Expired ones at the old end go, two for each one that comes: what nobody asks for does not pile up. */
   function dropSomeExpired(nowMs: number): void {
     for (let looked = 0; looked < 2; looked++) {
       const oldest = events.oldest();
-      if (!oldest || oldest.value.expiresAtMs > nowMs) return;
-      drop(oldest.key);
+      if (oldest && oldest.value.expiresAtMs <= nowMs) drop(oldest.key);
+      const episode = missEpisodes.oldest();
+      if (episode && episode.value <= nowMs) missEpisodes.delete(episode.key);
     }
   }
 
@@ -88,15 +89,16 @@ export function createMemoryCacheStore(parts: MemoryCacheStoreParts): MemoryCach
     return { eventJson: stored.eventJson, dataJson: stored.dataJson, ttlMs };
   }
 
-  /** Whether the channel was not in an empty episode: it is now. */
+  /** False when the channel is in an empty episode already. */
   function beginMissEpisode(topic: string, missTtlMs: number): boolean {
     const nowMs = now();
     if ((missEpisodes.get(topic) ?? 0) > nowMs) return false;
+    dropSomeExpired(nowMs);
     missEpisodes.set(topic, nowMs + missTtlMs);
     const oldest = missEpisodes.oldest();
     if (missEpisodes.size > maxMissEpisodes && oldest) {
       missEpisodes.delete(oldest.key);
-      if (oldest.value > nowMs) counters.forgottenMissEpisodes += 1;
+      counters.forgottenMissEpisodes += 1;
     }
     return true;
   }

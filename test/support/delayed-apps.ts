@@ -1,0 +1,15 @@
+/** Apps that have to be asked for elsewhere, as in a database. Look-ups overtake each other. */
+import type { Apps } from "../../src/apps/app.ts";
+import type { DelayedCalls } from "./delayed-calls.ts";
+
+export function createDelayedApps<A extends Apps>(apps: A, calls: DelayedCalls): A {
+  let asked = 0;
+  const ownKey = () => `apps ${asked++}`;
+  const delayed: Apps = {
+    driver: `delayed ${apps.driver}`,
+    byId: (id) => calls.ask(ownKey(), () => apps.byId(id)),
+    byKey: (key) => calls.ask(ownKey(), () => apps.byKey(key)),
+    known: () => apps.known(),
+  };
+  return { ...apps, ...delayed };
+}
