@@ -31,8 +31,15 @@ export interface HistogramDefinition<Name extends string = string> extends Metri
   readonly buckets: readonly number[];
 }
 
+/** What is known of a metric without its values. `name` has the prefix, `labels` all but `port`. */
+export interface MetricDescription extends MetricDefinition {
+  readonly type: "counter" | "gauge" | "histogram";
+}
+
 export interface MetricsRegistry {
   readonly contentType: string;
+  /** Every metric so far, in the order in which they came. */
+  descriptions(): readonly MetricDescription[];
   /** A total that only grows. */
   exposeTotal<Name extends string>(metric: MetricDefinition<Name>, read: Read<Name>): void;
   /** A value that goes up and down. */
@@ -59,6 +66,7 @@ export interface MetricsRegistryOptions {
 export function createMetricsRegistry(options: MetricsRegistryOptions): MetricsRegistry {
   const registry = new Registry();
   const failing = new Set<string>();
+  const descriptions: MetricDescription[] = [];
   let readFailures = 0;
 
   async function readSamples<Name extends string>(
@@ -79,11 +87,14 @@ export function createMetricsRegistry(options: MetricsRegistryOptions): MetricsR
     }
   }
 
-  function configuration(metric: MetricDefinition) {
+  function configuration(type: MetricDescription["type"], metric: MetricDefinition) {
+    const { help, labels } = metric;
+    const name = options.prefix + metric.name;
+    descriptions.push({ type, name, help, labels });
     return {
-      name: options.prefix + metric.name,
-      help: metric.help,
-      labelNames: [...metric.labels, "port"],
+      name,
+      help,
+      labelNames: [...labels, "port"],
       registers: [registry],
     };
   }
@@ -95,10 +106,11 @@ export function createMetricsRegistry(options: MetricsRegistryOptions): MetricsR
 
   const exposed: MetricsRegistry = {
     contentType: registry.contentType,
+    descriptions: () => descriptions,
 
     exposeTotal(metric, read) {
       const counter = new Counter({
-        ...configuration(metric),
+        ...configuration("counter", metric),
         async collect() {
           const samples = await readSamples(metric.name, read);
           counter.reset();
@@ -110,7 +122,7 @@ export function createMetricsRegistry(options: MetricsRegistryOptions): MetricsR
 
     exposeGauge(metric, read) {
       const gauge = new Gauge({
-        ...configuration(metric),
+        ...configuration("gauge", metric),
         async collect() {
           const samples = await readSamples(metric.name, read);
           gauge.reset();
@@ -121,7 +133,10 @@ export function createMetricsRegistry(options: MetricsRegistryOptions): MetricsR
     },
 
     createHistogram(metric) {
-      const histogram = new Histogram({ ...configuration(metric), buckets: [...metric.buckets] });
+      const histogram = new Histogram({
+        ...configuration("histogram", metric),
+        buckets: [...metric.buckets],
+      });
       return (labels, value) => histogram.observe(labels, value);
     },
 

@@ -110,13 +110,19 @@ describe("createMetricsListener", () => {
     await assert.rejects(away.listen(), { code: "PIPIT_METRICS_LISTEN_FAILED" });
   });
 
-  test("close ends open connections and may come twice, or before listen", async () => {
-    const listener = create(NO_HEALTH);
+  test("close ends connections with a request under way and may come twice, or before listen", async (t) => {
+    let asked = false;
+    const listener = create(() => {
+      asked = true;
+      return new Promise(() => {});
+    });
     await listener.close();
     await listener.listen();
     const socket = connect(listener.address()?.port ?? 0, "127.0.0.1");
-    await until("the socket is connected", () => socket.readyState === "open");
+    t.after(() => socket.destroy());
     socket.on("error", () => {});
+    socket.write("GET /ready HTTP/1.1\r\nHost: x\r\n\r\n");
+    await until("the request has come", () => asked);
     await Promise.all([listener.close(), listener.close()]);
     await until("the socket is closed", () => socket.closed);
     assert.equal(listener.address(), undefined);

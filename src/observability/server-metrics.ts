@@ -1,0 +1,47 @@
+/** Every metric of the server in one place: what `/metrics` shows and docs/metrics.md prints. */
+import { ADAPTER_RESOLVE_TIME, COMPATIBLE_METRICS } from "./compatible-metrics.ts";
+import type { HistogramDefinition, MetricsRegistry } from "./metrics-registry.ts";
+import type { ServerMetricsSources } from "./metrics-sources.ts";
+import { OWN_METRICS } from "./own-metrics.ts";
+import { WEBHOOK_METRICS } from "./webhook-metrics.ts";
+
+/** What rooms call for each observation; everything else is read at scrape time. */
+export interface ServerObservations {
+  /** `route` is a pattern of the closed set of routes, never a path. */
+  httpRequest(route: string, seconds: number): void;
+  /** From the decision of an event to the 2xx of the endpoint. */
+  webhookDelivered(appId: string, endpoint: string, seconds: number): void;
+}
+
+export const HTTP_REQUEST_DURATION: HistogramDefinition = {
+  name: "http_request_duration_seconds",
+  help: "Time from the head of an HTTP request to its answer, by route.",
+  labels: ["route"],
+  buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
+};
+
+export const WEBHOOK_DELIVERY_LATENCY: HistogramDefinition = {
+  name: "webhook_delivery_latency_seconds",
+  help: "Time from the decision of a webhook event to the 2xx of its endpoint.",
+  labels: ["app_id", "endpoint"],
+  buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300],
+};
+
+/** Puts every metric into `registry` and answers what the rooms' callbacks are wired to. */
+export function registerServerMetrics(
+  registry: MetricsRegistry,
+  sources: ServerMetricsSources,
+): ServerObservations {
+  for (const metric of [...COMPATIBLE_METRICS, ...OWN_METRICS, ...WEBHOOK_METRICS]) {
+    const expose = metric.type === "counter" ? registry.exposeTotal : registry.exposeGauge;
+    expose(metric, () => metric.read(sources));
+  }
+  registry.createHistogram(ADAPTER_RESOLVE_TIME);
+  const observeRequest = registry.createHistogram(HTTP_REQUEST_DURATION);
+  const observeDelivery = registry.createHistogram(WEBHOOK_DELIVERY_LATENCY);
+  return {
+    httpRequest: (route, seconds) => observeRequest({ route }, seconds),
+    webhookDelivered: (appId, endpoint, seconds) =>
+      observeDelivery({ app_id: appId, endpoint }, seconds),
+  };
+}
