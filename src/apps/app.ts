@@ -99,6 +99,12 @@ export interface AppTraffic {
   httpRequests: number;
   httpBytesReceived: number;
   httpBytesSent: number;
+  /** Events that backends published, one per channel. */
+  eventsPublished: number;
+  /** Client events accepted. */
+  clientEvents: number;
+  /** What clients were refused, by reason (a closed set). */
+  readonly refusals: Map<string, number>;
 }
 
 export function createAppTraffic(): AppTraffic {
@@ -112,6 +118,9 @@ export function createAppTraffic(): AppTraffic {
     httpRequests: 0,
     httpBytesReceived: 0,
     httpBytesSent: 0,
+    eventsPublished: 0,
+    clientEvents: 0,
+    refusals: new Map(),
   };
 }
 

@@ -80,7 +80,7 @@ export function createClientEvents(
       }
       return;
     }
-    counters.clientEvents += 1;
+    app.traffic.clientEvents += 1;
     const eventJson = JSON.stringify(event);
     const dataJson = JSON.stringify(text);
     const { userId } = subscription;

@@ -1,7 +1,5 @@
-/** What channels count, besides refusals: plain numbers, read at scrape time. */
+/** What channels count, besides what is counted per app (apps/app.ts): plain numbers, read at scrape time. */
 export interface ChannelsCounters {
-  clientEvents: number;
-  eventsPublished: number;
   /** Cached events that could not be read for a new subscriber. */
   cacheFailures: number;
   /** Client events that reached this node's sockets but not the other nodes. */
@@ -16,8 +14,6 @@ export interface ChannelsCounters {
 
 export function createChannelsCounters(): ChannelsCounters {
   return {
-    clientEvents: 0,
-    eventsPublished: 0,
     cacheFailures: 0,
     relayFailures: 0,
     abusersClosed: 0,

@@ -20,7 +20,7 @@ import { drainConnections } from "./drain.ts";
 import { handshakeRefusal } from "./handshake.ts";
 import type { LocalChannels } from "./local-channels.ts";
 import { createPublishing } from "./publishing.ts";
-import { createRefusals, type RefusalReason } from "./refusals.ts";
+import { createRefusals } from "./refusals.ts";
 import { createSigningIn } from "./sign-in.ts";
 import { createSubscribing } from "./subscribing.ts";
 
@@ -49,7 +49,6 @@ export interface ChannelsParts {
 
 export interface ChannelsWithCounters extends Channels {
   readonly counters: Readonly<ChannelsCounters>;
-  readonly refusals: ReadonlyMap<RefusalReason, number>;
 }
 
 export function createChannels(parts: ChannelsParts): ChannelsWithCounters {
@@ -176,7 +175,6 @@ export function createChannels(parts: ChannelsParts): ChannelsWithCounters {
 
   return {
     counters,
-    refusals: refusals.counts,
     open(handshake, socket) {
       const app = apps.byKey(handshake.appKey);
       return app instanceof Promise

@@ -6,28 +6,25 @@ import { channelKind } from "../protocol/channel-name.ts";
 import { eventFrame } from "../protocol/frame.ts";
 import { channelTopic } from "../protocol/topic.ts";
 import type { EventToPublish } from "./channels.ts";
-import type { ChannelsCounters } from "./counters.ts";
 import type { LocalChannels } from "./local-channels.ts";
 
 export interface PublishingParts {
   readonly adapter: Adapter;
   readonly cache: CacheStore;
   readonly locals: LocalChannels;
-  readonly counters: ChannelsCounters;
 }
 
 export function createPublishing({
   adapter,
   cache,
   locals,
-  counters,
 }: PublishingParts): (app: App, events: readonly EventToPublish[]) => void | Promise<void> {
   function publishOne(app: App, event: EventToPublish, channel: string): void | Promise<void> {
     const topic = channelTopic(app.id, channel);
     const nameJson = locals.get(topic)?.nameJson ?? JSON.stringify(channel);
     const { eventJson, dataJson, exceptSocketId } = event;
     const frame = eventFrame(eventJson, nameJson, dataJson);
-    counters.eventsPublished += 1;
+    app.traffic.eventsPublished += 1;
     if (!channelKind(channel).isCached) {
       return adapter.publish("event", topic, frame, exceptSocketId);
     }

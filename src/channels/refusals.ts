@@ -1,4 +1,4 @@
-/** How refusals reach the client and the counters. Source: protocol.md §1.5, §2.5. */
+/** How refusals reach the client and the app's counters. Source: protocol.md §1.5, §2.5. */
 import type { Connection } from "../connections/connection.ts";
 import type { CloseCode } from "../protocol/close-code.ts";
 import { errorFrame, type SubscriptionFailure, subscriptionErrorFrame } from "../protocol/frame.ts";
@@ -28,8 +28,6 @@ export type RefusalReason =
   | "unavailable";
 
 export interface Refusals {
-  /** How often each reason was given. */
-  readonly counts: ReadonlyMap<RefusalReason, number>;
   /** Answers with `pusher:error` and leaves the connection as it is. */
   refuse(
     connection: Connection,
@@ -48,20 +46,18 @@ export interface Refusals {
 }
 
 export function createRefusals(): Refusals {
-  const counts = new Map<RefusalReason, number>();
-
   function refuse(
     connection: Connection,
     reason: RefusalReason,
     code: CloseCode | null,
     message: string,
   ): void {
-    counts.set(reason, (counts.get(reason) ?? 0) + 1);
+    const { refusals } = connection.app.traffic;
+    refusals.set(reason, (refusals.get(reason) ?? 0) + 1);
     connection.socket.send(errorFrame({ code, message }));
   }
 
   return {
-    counts,
     refuse,
     refuseSubscription(connection, channel, reason, code, failure) {
       if (!connection.app.settings.features.strict) {

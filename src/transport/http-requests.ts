@@ -9,8 +9,6 @@ export interface HttpRequestParts {
   readonly api: HttpApi;
   readonly proxies: TrustedProxies;
   readonly counters: TransportCounters;
-  /** Called with each answer; `seconds` from the head's arrival to the answer. */
-  readonly observe: (route: string, status: number, seconds: number) => void;
 }
 
 /** Past this many bytes of unread body the connection is closed with the answer instead of reading on. */
@@ -44,7 +42,6 @@ function readHead(res: HttpResponse, req: HttpRequest, proxies: TrustedProxies):
 class Exchange {
   readonly #parts: HttpRequestParts;
   readonly #res: HttpResponse;
-  readonly #startedAt = performance.now();
   #isOver = false;
   #isHead = false;
   #contentLength: number | undefined;
@@ -140,8 +137,6 @@ class Exchange {
   }
 
   #answer(answer: HttpAnswer): void {
-    const seconds = (performance.now() - this.#startedAt) / 1_000;
-    this.#parts.observe(answer.route, answer.status, seconds);
     if (this.#isOver) return;
     this.#isOver = true;
     const res = this.#res;

@@ -47,7 +47,6 @@ export interface Transport {
 export interface TransportRooms {
   readonly channels: Channels;
   readonly api: HttpApi;
-  readonly observeRequest: (route: string, status: number, seconds: number) => void;
 }
 
 /** The port cannot be listened on. */
@@ -82,7 +81,7 @@ export function createTransport(settings: TransportSettings, log: Log): Transpor
 
   return {
     counters,
-    async listen({ channels, api, observeRequest }) {
+    async listen({ channels, api }) {
       library = await loadUws();
       const { uws } = library;
       app = settings.ssl === undefined ? uws.App() : createTlsApp(uws, settings.ssl);
@@ -96,7 +95,7 @@ export function createTransport(settings: TransportSettings, log: Log): Transpor
         settings: { ...settings, isTls },
         log,
       });
-      serveHttp(app, { api, proxies, counters, observe: observeRequest });
+      serveHttp(app, { api, proxies, counters });
       listening = await listenOn(app, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, settings);
       heartbeat.start();
     },
