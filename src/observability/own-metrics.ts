@@ -1,6 +1,12 @@
 /** Pipit's own metrics of connections, channels, the HTTP API and the cache. */
 import type { ChannelTotals } from "./metrics-sources.ts";
-import { type ServerMetric, samplesBy, samplesByCloseCode, samplesByTwo } from "./server-metric.ts";
+import {
+  type ServerMetric,
+  samplesBy,
+  samplesByCloseCode,
+  samplesByPrefix,
+  samplesByTwo,
+} from "./server-metric.ts";
 
 export const OWN_METRICS: readonly ServerMetric[] = [
   {
