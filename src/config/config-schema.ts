@@ -1,0 +1,255 @@
+/**
+ * The whole configuration: every key with its type, default, range and sentence. `config.schema.json` and the
+ * table in `docs/configuration.md` are printed from here (`npm run schema`).
+ */
+import { isIP } from "node:net";
+import { z } from "zod";
+import { appSchema } from "./app-schema.ts";
+import { connectionLimit, flag, limit, text, wholeNumber } from "./fields.ts";
+
+const HOST = /^[A-Za-z0-9_.:%-]{1,255}$/;
+const HOST_IN_WORDS = "a host name or IP address (IPv6 without brackets)";
+
+export const sslSchema = z.strictObject({
+  cert_file: text("The certificate with its chain, PEM.", "the path of a PEM file", /./, [
+    "cert_path",
+  ]),
+  key_file: text("Its private key, PEM.", "the path of a PEM file", /./, ["key_path"]),
+  ca_file: text("Authorities for client certificates, PEM.", "the path of a PEM file", /./, [
+    "ca_path",
+  ]).optional(),
+  passphrase: text("Opens the private key.", "a text", /./).optional(),
+});
+
+const metricsSchema = z.strictObject({
+  enabled: flag("Serve Prometheus metrics on a port of their own.", true),
+  host: text("Where the metrics listen.", HOST_IN_WORDS, HOST).default("127.0.0.1"),
+  port: wholeNumber("0: any free port.", 0, 65_535, 9601),
+  prefix: text(
+    "Begins every metric's name. A dashboard from elsewhere keeps working with the prefix it knows.",
+    "letters, digits and _, not beginning with a digit",
+    /^([a-zA-Z_:][a-zA-Z0-9_:]{0,63})?$/,
+  ).default("pipit_"),
+});
+
+export const appManagerSchema = z.strictObject({
+  driver: z
+    .enum(["memory"])
+    .meta({ description: "Where apps come from: memory reads them from here." })
+    .default("memory"),
+  apps: z.array(appSchema).meta({ description: "The apps that are served." }).default([]),
+});
+
+export const webhooksSchema = z.strictObject({
+  timeout_ms: wholeNumber(
+    "How long one attempt may take, in milliseconds, connect included.",
+    100,
+    60_000,
+    4_000,
+  ),
+  batching: z
+    .strictObject({
+      enabled: flag("Several events may share a POST.", true),
+      window_ms: wholeNumber("How long a batch waits for more events.", 0, 10_000, 50),
+      max_events: wholeNumber("The most events in one POST.", 1, 100, 50),
+    })
+    .prefault({}),
+  retry: z
+    .strictObject({
+      initial_ms: wholeNumber(
+        "The first wait after a failed attempt, at most.",
+        10,
+        600_000,
+        1_000,
+      ),
+      max_ms: wholeNumber("The longest wait between two attempts.", 10, 3_600_000, 60_000),
+      budget_s: wholeNumber(
+        "How long an endpoint may fail before its events go to the dead letters, in seconds.",
+        1,
+        604_800,
+        300,
+      ),
+    })
+    .prefault({}),
+  max_queued_events: wholeNumber(
+    "Events that may wait in one lane (an app's events for one endpoint); the oldest go to the dead letters.",
+    1,
+    10_000_000,
+    100_000,
+  ),
+  max_dead_letters: wholeNumber(
+    "Dead letters kept per endpoint; the oldest are dropped, counted and logged.",
+    0,
+    1_000_000,
+    10_000,
+  ),
+  max_dead_letter_age_s: wholeNumber(
+    "How long dead letters are kept, in seconds.",
+    60,
+    31_536_000,
+    604_800,
+  ),
+  concurrency: wholeNumber("POSTs under way per endpoint.", 1, 100, 4),
+});
+
+export const limitsSchema = z.strictObject({
+  max_connections: connectionLimit("Connections of this node; over it 4100. 0 is no limit either."),
+  max_connections_per_address: connectionLimit("Connections from one IP address; over it 4100."),
+  max_channels_per_connection: limit("Channels that one connection may be subscribed to.", 1_000),
+  max_frame_kb: wholeNumber(
+    "The largest WebSocket frame taken from a client, in KB; a larger one ends the connection.",
+    1,
+    65_536,
+    1_024,
+  ),
+  max_request_body_kb: wholeNumber(
+    "The largest body of an HTTP request, in KB; over it 413.",
+    1,
+    1_048_576,
+    10_240,
+  ),
+  max_backpressure_kb: wholeNumber(
+    "What may wait for a client that reads too slowly, in KB; over it the connection is closed.",
+    16,
+    1_048_576,
+    1_024,
+  ),
+  commands_burst: wholeNumber(
+    "Commands (subscribe, sign-in …) that a connection may send at once.",
+    1,
+    1_000_000,
+    1_000,
+  ),
+  commands_per_second: limit("Commands per connection and second after that; over it 4301.", 100),
+});
+
+const originsSchema = z
+  .array(text("", "an origin, or *", /^[^\s]{1,300}$/))
+  .meta({
+    description: "Origins whose scripts may call the HTTP API.",
+    allowed: 'a list of origins, or ["*"]',
+  })
+  .default(["*"]);
+
+export const configSchema = z.strictObject({
+  $schema: z
+    .string()
+    .meta({ description: "Lets an editor complete and check the file: ./config.schema.json" })
+    .optional(),
+  host: text("Where clients and backends connect.", HOST_IN_WORDS, HOST).default("127.0.0.1"),
+  port: wholeNumber("0: any free port.", 0, 65_535, 6001),
+  path_prefix: z
+    .string()
+    .regex(/^[A-Za-z0-9_.~/-]{0,200}$/)
+    .overwrite(tidyPrefix)
+    .meta({
+      description: "Stands before every path, for a proxy that does not strip it.",
+      allowed: "a path such as /ws, or nothing",
+    })
+    .default(""),
+  ssl: sslSchema
+    .meta({ description: "Given: the port speaks TLS only. Left out: plain." })
+    .optional(),
+  trusted_proxies: z
+    .array(
+      z
+        .string()
+        .refine(isCidr)
+        .overwrite(tidyCidr)
+        .meta({ allowed: "an address range such as 10.0.0.0/8 or fd00::/8, or one address" }),
+    )
+    .meta({
+      description: "Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.",
+      allowed: "a list of address ranges such as 10.0.0.0/8",
+    })
+    .default([]),
+  activity_timeout_s: wholeNumber(
+    "Silence of a connection, in seconds, after which it is asked whether it lives.",
+    5,
+    3_600,
+    120,
+  ),
+  pong_timeout_s: wholeNumber(
+    "How long, in seconds, it may take to answer; then it is closed with 4201.",
+    1,
+    600,
+    30,
+  ),
+  user_authentication_timeout_s: wholeNumber(
+    "For apps with enable_authorized_connections: the time to sign in or join, in seconds.",
+    1,
+    3_600,
+    30,
+  ),
+  metrics: metricsSchema.prefault({}),
+  app_manager: appManagerSchema.prefault({}),
+  webhooks: webhooksSchema.prefault({}),
+  limits: limitsSchema.prefault({}),
+  cache: z
+    .strictObject({
+      ttl_s: wholeNumber(
+        "How long the last event of a cache channel is kept, in seconds.",
+        1,
+        604_800,
+        1_800,
+      ),
+      max_mb: wholeNumber("Memory for those events, in MB; the oldest make room.", 1, 65_536, 64),
+    })
+    .prefault({}),
+  cors: z.strictObject({ origins: originsSchema }).prefault({}),
+  http: z
+    .strictObject({
+      accept_traffic_memory_threshold: wholeNumber(
+        "Memory in use, in percent, above which /accept-traffic answers 500.",
+        1,
+        100,
+        85,
+      ),
+    })
+    .prefault({}),
+  shutdown: z
+    .strictObject({
+      grace_s: wholeNumber(
+        "The time a stop may take, in seconds: clients leave spread over it, then webhooks are flushed.",
+        0,
+        600,
+        10,
+      ),
+    })
+    .prefault({}),
+  log: z
+    .strictObject({
+      level: z
+        .enum(["debug", "info", "warn", "error", "silent"])
+        .meta({ description: "What is logged, from most to least." })
+        .default("info"),
+      format: z
+        .enum(["auto", "json", "pretty"])
+        .meta({ description: "auto: pretty on a terminal, else one JSON object per line." })
+        .default("auto"),
+    })
+    .prefault({}),
+});
+
+function tidyPrefix(path: string): string {
+  return path
+    .split("/")
+    .filter((part) => part !== "")
+    .map((part) => `/${part}`)
+    .join("");
+}
+
+function isCidr(range: string): boolean {
+  const [address = "", bits, ...rest] = range.split("/");
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  return (
+    bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
+  );
+}
+
+/** One address is the range of itself. */
+function tidyCidr(range: string): string {
+  if (range.includes("/")) return range;
+  return `${range}/${isIP(range) === 6 ? 128 : 32}`;
+}

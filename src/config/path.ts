@@ -1,0 +1,27 @@
+/** Where in the configuration something stands, and how to write that down. */
+
+/** `app_manager.apps[0].key`; empty for the whole. Keys that are no plain names are quoted. */
+export function pathText(path: readonly PropertyKey[]): string {
+  let text = "";
+  for (const step of path) {
+    if (typeof step === "number") text += `[${step}]`;
+    else if (/^[$\w-]+$/.test(String(step))) text += `${text === "" ? "" : "."}${String(step)}`;
+    else text += `[${JSON.stringify(String(step))}]`;
+  }
+  return text;
+}
+
+/** What stands at `path` in `value`, or undefined. */
+export function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  let found = value;
+  for (const step of path) {
+    if (Array.isArray(found) && typeof step === "number") found = found[step];
+    else if (isRecord(found) && Object.hasOwn(found, step)) found = found[String(step)];
+    else return undefined;
+  }
+  return found;
+}
+
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
