@@ -2,14 +2,13 @@
 import type { Apps } from "../../src/apps/app.ts";
 import type { DelayedCalls } from "./delayed-calls.ts";
 
-export function createDelayedApps<A extends Apps>(apps: A, calls: DelayedCalls): A {
+export function createDelayedApps(apps: Apps, calls: DelayedCalls): Apps {
   let asked = 0;
   const ownKey = () => `apps ${asked++}`;
-  const delayed: Apps = {
+  return {
     driver: `delayed ${apps.driver}`,
     byId: (id) => calls.ask(ownKey(), () => apps.byId(id)),
     byKey: (key) => calls.ask(ownKey(), () => apps.byKey(key)),
     known: () => apps.known(),
   };
-  return { ...apps, ...delayed };
 }

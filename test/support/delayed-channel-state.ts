@@ -4,15 +4,12 @@ import type { DelayedCalls } from "./delayed-calls.ts";
 
 /**
  * Operations on one channel, and on the users of one app, take effect in the order of the calls. `members` is
- * the inner state's own and changes with the announcements. Whatever else `state` has (sweep, counters) stays.
+ * the inner state's own and changes with the announcements. Sweep the inner state.
  */
-export function createDelayedChannelState<S extends ChannelState>(
-  state: S,
-  calls: DelayedCalls,
-): S {
+export function createDelayedChannelState(state: ChannelState, calls: DelayedCalls): ChannelState {
   const channelKey = (appId: string, channel: string) => `channel ${appId}:${channel}`;
   const usersKey = (appId: string) => `users ${appId}`;
-  const delayed: ChannelState = {
+  return {
     driver: `delayed ${state.driver}`,
     setSubscriptions(appId, channel, count, announceCount) {
       calls.tell(channelKey(appId, channel), () =>
@@ -47,5 +44,4 @@ export function createDelayedChannelState<S extends ChannelState>(
       await state.close();
     },
   };
-  return { ...state, ...delayed };
 }

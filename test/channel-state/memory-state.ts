@@ -1,0 +1,88 @@
+/** The memory driver with a clock that stands still, and a dispatcher that sweeps exactly when it is told to. */
+import {
+  createMemoryChannelState,
+  type MemoryChannelState,
+} from "../../src/channel-state/memory-channel-state.ts";
+import { announced } from "./channel-state-contract.ts";
+
+export interface AppendedEvent {
+  readonly atMs: number;
+  readonly appId: string;
+  readonly channel: string;
+  readonly type: string;
+  readonly json: string;
+}
+
+export interface OpenedMemoryState {
+  readonly state: MemoryChannelState;
+  readonly log: readonly AppendedEvent[];
+  readonly announcements: readonly { readonly atMs: number; readonly text: string }[];
+  readonly woken: readonly number[];
+  now(): number;
+  /** Lets time pass, sweeping at each moment that `wake` and `sweep` named, and never otherwise. */
+  advance(ms: number): void;
+  /** Lets time pass unnoticed. */
+  sleep(ms: number): void;
+}
+
+export const PARTITIONS = 4;
+
+export function openMemoryState(): OpenedMemoryState {
+  let nowMs = 1_000_000;
+  const log: AppendedEvent[] = [];
+  const announcements: { atMs: number; text: string }[] = [];
+  const woken: number[] = [];
+  /** When to sweep each partition: as a dispatcher knows it, which is from `wake` and `sweep` alone. */
+  const alarms = new Map<number, number>();
+  const toSweep = new Set<number>();
+  const tell = (text: string) => announcements.push({ atMs: nowMs, text });
+
+  const state = createMemoryChannelState({
+    partitions: PARTITIONS,
+    now: () => nowMs,
+    append: (appId, channel, { type, json }) =>
+      log.push({ atMs: nowMs, appId, channel, type, json }),
+    announce: {
+      memberAdded: (_app, channel, { userId, userInfoJson }) =>
+        tell(announced.memberAdded(channel, userId, userInfoJson)),
+      memberRemoved: (_app, channel, userId) => tell(announced.memberRemoved(channel, userId)),
+      subscriptionCount: (_app, channel, count) =>
+        tell(announced.subscriptionCount(channel, count)),
+      userOnline: (_app, userId) => tell(announced.userOnline(userId)),
+      userOffline: (_app, userId) => tell(announced.userOffline(userId)),
+    },
+    wake(partition) {
+      woken.push(partition);
+      toSweep.add(partition);
+    },
+  });
+
+  function sweep(partition: number): void {
+    const nextMs = state.sweep(partition);
+    if (nextMs === undefined) alarms.delete(partition);
+    else alarms.set(partition, nextMs);
+  }
+
+  return {
+    state,
+    log,
+    announcements,
+    woken,
+    now: () => nowMs,
+    advance(ms) {
+      const endMs = nowMs + ms;
+      for (;;) {
+        for (const partition of toSweep) sweep(partition);
+        toSweep.clear();
+        const next = [...alarms].sort(([, a], [, b]) => a - b)[0];
+        if (!next || next[1] > endMs) break;
+        nowMs = next[1];
+        toSweep.add(next[0]);
+      }
+      nowMs = endMs;
+    },
+    sleep(ms) {
+      nowMs += ms;
+    },
+  };
+}
