@@ -3,7 +3,7 @@ import type { z } from "zod";
 import type { configSchema } from "./config-schema.ts";
 
 /** What may be written: nothing that has a default is needed. */
-export type ConfigInput = z.input<typeof configSchema>;
+export type ConfigInput = Frozen<z.input<typeof configSchema>>;
 /** What the server works with: complete and frozen. Limits of -1 are off, see {@link unlimited}. */
 export type Config = Frozen<Omit<ParsedConfig, "app_manager">> & {
   readonly app_manager: Frozen<Omit<ParsedConfig["app_manager"], "apps">> & {

@@ -1,0 +1,40 @@
+/** `pipit start`: loads the configuration, listens, says so, and goes on until it is told to stop. */
+import { type ConfigSources, loadConfig } from "../config/load-config.ts";
+import { failureText, problemText, warningText } from "./failure.ts";
+import { startText } from "./start-text.ts";
+import { stopOnSignals } from "./stop.ts";
+import type { World } from "./world.ts";
+
+/** The exit code when there is nothing to run; undefined once the server listens. */
+export async function start(
+  world: World,
+  sources: Pick<ConfigSources, "file" | "flags">,
+): Promise<number | undefined> {
+  const loaded = loadConfig({ ...sources, env: world.env, cwd: world.cwd });
+  if ("problems" in loaded) {
+    world.err(problemText(loaded.problems, loaded.file));
+    return 1;
+  }
+  const { config, warnings, file } = loaded;
+  world.err(warningText(warnings));
+  try {
+    const uws = await world.loadedUws();
+    const server = world.createServer(config, file === undefined ? {} : { loadedFrom: file });
+    stopOnSignals(server, {
+      process: world.process,
+      graceS: config.shutdown.grace_s,
+      err: world.err,
+      logFatal: (error, message) => world.logFatal(config.log, error, message),
+    });
+    await server.listen();
+    // Whoever collects JSON lines wants no other: the server's log says where it listens.
+    if (world.isTerminal || config.log.format !== "json") {
+      const port = server.address()?.port ?? config.port;
+      world.out(startText(config, { version: world.version, uws, file, port }));
+    }
+    return undefined;
+  } catch (error) {
+    world.err(failureText(error));
+    return 1;
+  }
+}

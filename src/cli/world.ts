@@ -1,0 +1,34 @@
+/** What the commands need from outside, handed in by `main.ts` and by tests. */
+import type { Config, ConfigInput } from "../config/config.ts";
+import type { Environment } from "../config/environment.ts";
+
+export interface World {
+  readonly env: Environment;
+  readonly cwd: string;
+  /** Pipit's own version. */
+  readonly version: string;
+  readonly isTerminal: boolean;
+  /** Writes a text with its line ends. */
+  out(text: string): void;
+  err(text: string): void;
+  createServer(config: ConfigInput, options: { readonly loadedFrom?: string }): CommandedServer;
+  /** Which uWebSockets.js this machine loads. Rejects with PIPIT_UWS_UNAVAILABLE. */
+  loadedUws(): Promise<{ readonly name: string; readonly version: string }>;
+  readonly process: ProcessEvents;
+  /** Logs what ends the process, as the configuration wants logs written. */
+  logFatal(log: Config["log"], error: unknown, message: string): void;
+}
+
+/** What `start` uses of a server. */
+export interface CommandedServer {
+  listen(): Promise<void>;
+  close(): Promise<void>;
+  /** Where clients connect: the port is the one found when 0 was configured. */
+  address(): { readonly port: number } | undefined;
+}
+
+/** What is used of `process`. */
+export interface ProcessEvents {
+  on(event: string, listener: (cause: unknown) => void): unknown;
+  exit(code: number): void;
+}
