@@ -4,22 +4,20 @@
  * The order is that of what a request may cost: route, app, key, clock and signature from the head alone,
  * then the rate of reads, and only then the body, its MD5 and its JSON.
  */
-import { isUtf8 } from "node:buffer";
 import type { App, Apps } from "../apps/app.ts";
 import type { ChannelState } from "../channel-state/channel-state.ts";
 import type { Channels } from "../channels/channels.ts";
 import { type ApiQuery, readApiQuery } from "../protocol/api-query.ts";
 import type { Log } from "../protocol/log.ts";
 import { createApiRates } from "./api-rates.ts";
-import { authRefusal, bodyRefusal } from "./authorize.ts";
+import { authRefusal } from "./authorize.ts";
 import { createCors } from "./cors.ts";
 import { HEALTH_METHODS, type HealthRoutes, healthRoute } from "./health-routes.ts";
 import type { BodyWanted, HttpAnswer, HttpApi, RequestHead } from "./http-api.ts";
 import { countAnswer, createHttpCounters, type HttpCounters } from "./http-counters.ts";
-import { publishBatch, publishOne } from "./publish-routes.ts";
-import { readChannel, readChannels, readUsers } from "./read-routes.ts";
-import { EMPTY_REPLY, errorReply, quoted, type Reply } from "./reply.ts";
+import { errorReply, quoted, type Reply } from "./reply.ts";
 import { API_ROUTES, matchRoute, type RouteMatch, UNKNOWN_ROUTE } from "./routes.ts";
+import { createSignedRoutes } from "./signed-routes.ts";
 import { type Maybe, whenReady } from "./when-ready.ts";
 
 export interface HttpApiSettings {
@@ -65,12 +63,12 @@ const NO_BODY = Buffer.alloc(0);
 const UNAVAILABLE_CODE = /^PIPIT_[A-Z]+_UNAVAILABLE$/;
 
 export function createHttpApi(parts: HttpApiParts): RestApi {
-  const { apps, channels, health, settings, now, elapsedMs, observeRequest, log } = parts;
+  const { apps, channels, state, health, settings, now, elapsedMs, observeRequest, log } = parts;
   const { pathPrefix, maxBodyBytes } = settings;
   const counters = createHttpCounters();
   const cors = createCors(settings.corsOrigins);
   const rates = createApiRates(now);
-  const publishParts = { channels, state: parts.state, rates };
+  const answerSigned = createSignedRoutes({ channels, state, rates });
 
   function begin(head: RequestHead): Maybe<HttpAnswer | BodyWanted> {
     const visit: Visit = {
@@ -193,7 +191,7 @@ export function createHttpApi(parts: HttpApiParts): RestApi {
     const isRead = API_ROUTES[match.name].method === "GET";
     const limited = isRead ? rates.takeRead(app) : undefined;
     if (limited !== undefined) return limited;
-    if (isRead && (contentLength ?? 0) === 0) return finish(match, app, query, NO_BODY);
+    if (isRead && (contentLength ?? 0) === 0) return answerSigned(match, app, query, NO_BODY);
 
     if (contentLength !== undefined && contentLength > maxBodyBytes) {
       counters.bodiesTooLarge += 1;
@@ -223,27 +221,7 @@ export function createHttpApi(parts: HttpApiParts): RestApi {
     body: Buffer,
   ): Maybe<HttpAnswer> {
     visit.bytesReceived = body.length;
-    return guarded<never>(visit, () => finish(match, app, query, body));
-  }
-
-  function finish(match: RouteMatch, app: App, query: ApiQuery, body: Buffer): Maybe<Reply> {
-    const refusal = bodyRefusal(query, body);
-    if (refusal !== undefined) return refusal;
-    switch (match.name) {
-      case "events":
-        return withJson(body, (event) => publishOne(publishParts, app, event));
-      case "batchEvents":
-        return withJson(body, (batch) => publishBatch(publishParts, app, batch));
-      case "channels":
-        return readChannels(parts, app, query);
-      case "channel":
-        return readChannel(parts, app, match.subject, query);
-      case "users":
-        return readUsers(parts, app, match.subject, query);
-      case "terminate":
-      case "terminateByKey":
-        return whenReady(channels.terminateUser(app, match.subject), () => EMPTY_REPLY);
-    }
+    return guarded<never>(visit, () => answerSigned(match, app, query, body));
   }
 
   return { begin, counters };
@@ -255,17 +233,4 @@ function withoutPrefix(path: string, prefix: string): string {
   const rest = path.slice(prefix.length);
   if (rest === "") return "/";
   return rest.startsWith("/") ? rest : path;
-}
-
-/** Goes on with the parsed body. Bytes that are no UTF-8 are refused: parsing would replace them in silence. */
-function withJson(body: Buffer, next: (parsed: unknown) => Maybe<Reply>): Maybe<Reply> {
-  if (!isUtf8(body)) return errorReply(400, "The body is not UTF-8.");
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(body.toString());
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    return errorReply(400, "The body is not JSON.");
-  }
-  return next(parsed);
 }

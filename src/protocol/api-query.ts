@@ -40,7 +40,8 @@ function readSortedQuery(query: string): ApiQuery | undefined {
 
   const fields = emptyFields();
   let previousKey = "";
-  for (let start = 0; start < end; ) {
+  let start = 0;
+  while (start < end) {
     const next = query.indexOf("&", start);
     const equals = query.indexOf("=", start);
     if (equals === -1 || equals > next) return undefined;
@@ -52,6 +53,7 @@ function readSortedQuery(query: string): ApiQuery | undefined {
     previousKey = key;
     start = next + 1;
   }
+  if (start !== end + 1) return undefined; // two ampersands before the signature
   fields.signedParams = query.slice(0, end);
   fields.authSignature = signature;
   return fields;

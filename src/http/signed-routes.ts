@@ -1,0 +1,62 @@
+/** What each route does, once the request is known to come from the app's backend. Source: protocol.md §6. */
+import { isUtf8 } from "node:buffer";
+import type { App } from "../apps/app.ts";
+import type { ChannelState } from "../channel-state/channel-state.ts";
+import type { Channels } from "../channels/channels.ts";
+import type { ApiQuery } from "../protocol/api-query.ts";
+import type { ApiRates } from "./api-rates.ts";
+import { bodyRefusal } from "./authorize.ts";
+import { publishBatch, publishOne } from "./publish-routes.ts";
+import { readChannel, readChannels, readUsers } from "./read-routes.ts";
+import { EMPTY_REPLY, errorReply, type Reply } from "./reply.ts";
+import type { RouteMatch } from "./routes.ts";
+import { type Maybe, whenReady } from "./when-ready.ts";
+
+export interface SignedRouteParts {
+  readonly channels: Pick<Channels, "publish" | "terminateUser" | "cached">;
+  readonly state: Pick<ChannelState, "channel" | "channels" | "users">;
+  readonly rates: ApiRates;
+}
+
+/** Answers a request whose head has been accepted. `body` is only read in this call. */
+export type SignedRoutes = (
+  match: RouteMatch,
+  app: App,
+  query: ApiQuery,
+  body: Buffer,
+) => Maybe<Reply>;
+
+export function createSignedRoutes(parts: SignedRouteParts): SignedRoutes {
+  return (match, app, query, body) => {
+    const refusal = bodyRefusal(query, body);
+    if (refusal !== undefined) return refusal;
+    switch (match.name) {
+      case "events":
+        return withJson(body, (event) => publishOne(parts, app, event));
+      case "batchEvents":
+        return withJson(body, (batch) => publishBatch(parts, app, batch));
+      case "channels":
+        return readChannels(parts, app, query);
+      case "channel":
+        return readChannel(parts, app, match.subject, query);
+      case "users":
+        return readUsers(parts, app, match.subject, query);
+      case "terminate":
+      case "terminateByKey":
+        return whenReady(parts.channels.terminateUser(app, match.subject), () => EMPTY_REPLY);
+    }
+  };
+}
+
+/** Goes on with the parsed body. Bytes that are no UTF-8 are refused: parsing would replace them in silence. */
+function withJson(body: Buffer, next: (parsed: unknown) => Maybe<Reply>): Maybe<Reply> {
+  if (!isUtf8(body)) return errorReply(400, "The body is not UTF-8.");
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body.toString());
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return errorReply(400, "The body is not JSON.");
+  }
+  return next(parsed);
+}
