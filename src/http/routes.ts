@@ -44,7 +44,9 @@ export function matchRoute(path: string): RouteMatch | undefined {
   if (rest === "/channels") return { name: "channels", appId, subject: "" };
   if (!rest.startsWith(CHANNELS)) return matchTerminate(rest, "terminate", appId);
 
-  const isUsers = rest.endsWith(CHANNEL_USERS);
+  // The length keeps a channel that is called "users" a channel.
+  const isUsers =
+    rest.endsWith(CHANNEL_USERS) && rest.length > CHANNELS.length + CHANNEL_USERS.length;
   const channel = rest.slice(CHANNELS.length, isUsers ? -CHANNEL_USERS.length : undefined);
   if (channel === "" || channel.includes("/")) return undefined;
   return { name: isUsers ? "users" : "channel", appId, subject: percentDecoded(channel) };

@@ -56,7 +56,7 @@ function withJson(body: Buffer, next: (parsed: unknown) => Maybe<Reply>): Maybe<
     parsed = JSON.parse(body.toString());
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    return errorReply(400, "The body is not JSON.");
+    return errorReply(400, `The body is not JSON: ${error.message}.`);
   }
   return next(parsed);
 }
