@@ -13,14 +13,14 @@ export function startText(config: Config, started: Started): string {
   const { uws } = started;
   const { metrics } = config;
   const secure = config.ssl === undefined ? "" : "s";
-  const authority = `${urlHost(config.host)}:${started.port}${config.path_prefix}`;
-  const metricsPort = metrics.port === 0 ? "a free port" : `port ${metrics.port}`;
+  const authority = `${bracketed(config.host)}:${started.port}${config.path_prefix}`;
+  const metricsPort = metrics.port === 0 ? "<free port>" : metrics.port;
   const lines = [
     ["Clients", `ws${secure}://${authority}/app/<key>`],
     ["HTTP API", `http${secure}://${authority}/apps/<id>`],
     [
       "Metrics",
-      metrics.enabled ? `http://${urlHost(metrics.host)}, ${metricsPort}, /metrics` : "off",
+      metrics.enabled ? `http://${bracketed(metrics.host)}:${metricsPort}/metrics` : "off",
     ],
     ...config.app_manager.apps.map((app, index) => [index === 0 ? "Apps" : "", appText(app)]),
     ["Drivers", `apps ${config.app_manager.driver}; adapter, channel state, cache, outbox memory`],
@@ -28,7 +28,7 @@ export function startText(config: Config, started: Started): string {
     ["Config", started.file ?? "defaults, environment and flags"],
   ];
   const body = lines.map(([name = "", text = ""]) => `  ${name.padEnd(10)}${text}\n`).join("");
-  return `Pipit ${started.version} is listening.\n\n${body}\n${nextText(config, secure, authority)}`;
+  return `Pipit ${started.version} is listening.\n\n${body}\n${nextText(config, started.port)}`;
 }
 
 function appText(app: AppConfig): string {
@@ -38,14 +38,18 @@ function appText(app: AppConfig): string {
 }
 
 /** Shows at once that the server answers; the quick start in the README goes on. */
-function nextText(config: Config, secure: string, authority: string): string {
-  const url = `http${secure}://${authority}/health/ready`;
-  return `Try:  curl ${config.ssl ? "-k " : ""}${url}\nThen: the quick start in README.md connects a client and publishes an event.\n`;
+function nextText(config: Config, port: number): string {
+  const [curl, scheme] = config.ssl === undefined ? ["curl", "http"] : ["curl -k", "https"];
+  const url = `${scheme}://${reachable(config.host)}:${port}${config.path_prefix}/health/ready`;
+  return `Try:  ${curl} ${url}\nThen: the quick start in README.md connects a client and publishes an event.\n`;
 }
 
 /** A host that stands for every address of the machine is reached from here by the loopback one. */
-function urlHost(host: string): string {
+function reachable(host: string): string {
   if (host === "0.0.0.0") return "127.0.0.1";
-  if (host === "::") return "[::1]";
+  return host === "::" ? "[::1]" : bracketed(host);
+}
+
+function bracketed(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }

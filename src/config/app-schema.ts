@@ -43,14 +43,17 @@ export const appSchema = z.strictObject({
   max_client_events_per_second: limit(
     "Client events per connection and second; over it pusher:error 4301.",
     100,
+    ["max_client_events_per_sec"],
   ),
   max_backend_events_per_second: limit(
     "Events published over the HTTP API per second and node; over it 429.",
     -1,
+    ["max_backend_events_per_sec"],
   ),
   max_read_requests_per_second: limit(
     "GET requests to the HTTP API per second and node; over it 429.",
     -1,
+    ["max_read_requests_per_sec", "max_read_req_per_sec"],
   ),
   max_presence_members_per_channel: limit("Distinct users in one presence channel.", 100),
   max_presence_member_size_in_kb: limit("The user_info of a presence member, in KB.", 2),

@@ -21,7 +21,7 @@ export const sslSchema = z.strictObject({
   passphrase: text("Opens the private key.", "a text", /./).optional(),
 });
 
-const metricsSchema = z.strictObject({
+export const metricsSchema = z.strictObject({
   enabled: flag("Serve Prometheus metrics on a port of their own.", true),
   host: text("Where the metrics listen.", HOST_IN_WORDS, HOST).default("127.0.0.1"),
   port: wholeNumber("0: any free port.", 0, 65_535, 9601),
@@ -50,8 +50,10 @@ export const webhooksSchema = z.strictObject({
   batching: z
     .strictObject({
       enabled: flag("Several events may share a POST.", true),
-      window_ms: wholeNumber("How long a batch waits for more events.", 0, 10_000, 50),
-      max_events: wholeNumber("The most events in one POST.", 1, 100, 50),
+      window_ms: wholeNumber("How long a batch waits for more events.", 0, 10_000, 50, [
+        "duration",
+      ]),
+      max_events: wholeNumber("The most events in one POST.", 1, 100, 50, ["size"]),
     })
     .prefault({}),
   retry: z
@@ -123,13 +125,25 @@ export const limitsSchema = z.strictObject({
   commands_per_second: limit("Commands per connection and second after that; over it 4301.", 100),
 });
 
-const originsSchema = z
-  .array(text("", "an origin, or *", /^[^\s]{1,300}$/))
-  .meta({
-    description: "Origins whose scripts may call the HTTP API.",
-    allowed: 'a list of origins, or ["*"]',
-  })
-  .default(["*"]);
+export const cacheSchema = z.strictObject({
+  ttl_s: wholeNumber(
+    "How long the last event of a cache channel is kept, in seconds.",
+    1,
+    604_800,
+    1_800,
+  ),
+  max_mb: wholeNumber("Memory for those events, in MB; the oldest make room.", 1, 65_536, 64),
+});
+
+export const corsSchema = z.strictObject({
+  origins: z
+    .array(text("", "an origin, or *", /^\S{1,300}$/))
+    .meta({
+      description: "Origins whose scripts may call the HTTP API.",
+      allowed: 'a list of origins, or ["*"]',
+    })
+    .default(["*"]),
+});
 
 export const configSchema = z.strictObject({
   $schema: z
@@ -185,18 +199,8 @@ export const configSchema = z.strictObject({
   app_manager: appManagerSchema.prefault({}),
   webhooks: webhooksSchema.prefault({}),
   limits: limitsSchema.prefault({}),
-  cache: z
-    .strictObject({
-      ttl_s: wholeNumber(
-        "How long the last event of a cache channel is kept, in seconds.",
-        1,
-        604_800,
-        1_800,
-      ),
-      max_mb: wholeNumber("Memory for those events, in MB; the oldest make room.", 1, 65_536, 64),
-    })
-    .prefault({}),
-  cors: z.strictObject({ origins: originsSchema }).prefault({}),
+  cache: cacheSchema.prefault({}),
+  cors: corsSchema.prefault({}),
   http: z
     .strictObject({
       accept_traffic_memory_threshold: wholeNumber(

@@ -5,14 +5,20 @@
  */
 import { z } from "zod";
 
-/** A whole number with a range. */
-export function wholeNumber(about: string, least: number, most: number, fallback: number) {
-  return z.int().min(least).max(most).meta({ description: about }).default(fallback);
+/** A whole number with a range. `aliases` are further names of the key. */
+export function wholeNumber(
+  about: string,
+  least: number,
+  most: number,
+  fallback: number,
+  aliases: string[] = [],
+) {
+  return z.int().min(least).max(most).meta({ description: about, aliases }).default(fallback);
 }
 
 /** A whole number where -1 switches the limit off; `null` and "" are read as -1 (protocol.md §8). */
-export function limit(about: string, fallback: number) {
-  return z.int().min(-1).max(MOST).meta({ description: about }).default(fallback);
+export function limit(about: string, fallback: number, aliases: string[] = []) {
+  return z.int().min(-1).max(MOST).meta({ description: about, aliases }).default(fallback);
 }
 
 /** A limit where 0 has always meant "no limit" too, so nobody can have meant "none" by it. */

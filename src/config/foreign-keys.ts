@@ -4,8 +4,16 @@
  */
 import type { z } from "zod";
 import { appSchema } from "./app-schema.ts";
-import { appManagerSchema, configSchema, sslSchema, webhooksSchema } from "./config-schema.ts";
-import { isRecord } from "./path.ts";
+import {
+  appManagerSchema,
+  cacheSchema,
+  configSchema,
+  corsSchema,
+  metricsSchema,
+  sslSchema,
+  webhooksSchema,
+} from "./config-schema.ts";
+import { deepMerge, isRecord } from "./path.ts";
 import { webhookSchema } from "./webhook-schema.ts";
 
 /** Advice about a key of another server (in snake_case), "" when there is none, undefined when it is not known. */
@@ -15,8 +23,9 @@ export function foreignKey(schema: z.ZodObject, key: string): string | undefined
 }
 
 /**
- * The object with what other servers wrap unwrapped: `app_manager.array.apps`, and an app's
- * `policy.{limits,features,channels,webhooks}`. What stands directly in the object wins.
+ * The object with what other servers wrap unwrapped: keys with dots (`"appManager.array.apps"`),
+ * `app_manager.array.apps`, and an app's `policy.{limits,features,channels,webhooks}`. What stands directly in
+ * the object wins.
  */
 export function reshape(
   schema: z.ZodObject,
@@ -24,6 +33,7 @@ export function reshape(
   isKnown: (key: string) => boolean,
   warn: (key: string, what: string) => void,
 ): Readonly<Record<string, unknown>> {
+  if (schema === configSchema) return nestDotted(input);
   if (schema === appManagerSchema) return unwrapApps(input);
   if (schema === appSchema) return unwrapPolicy(input, isKnown, warn);
   return input;
@@ -89,6 +99,9 @@ const FOREIGN_KEYS: ReadonlyMap<unknown, Readonly<Record<string, string>>> = new
       scylladb: "",
     },
   ],
+  [metricsSchema, { driver: "", prometheus: "Set metrics.prefix." }],
+  [cacheSchema, { driver: "", redis: "", memory: "" }],
+  [corsSchema, { credentials: "", methods: "", allowed_headers: "" }],
   [sslSchema, { enabled: "Leave ssl out for a plain port.", redirect_http: "", http_port: "" }],
   [webhooksSchema, { queue: "", driver: "", timeout: "Set webhooks.timeout_ms." }],
   [
@@ -114,6 +127,16 @@ const FOREIGN_KEYS: ReadonlyMap<unknown, Readonly<Record<string, string>>> = new
     },
   ],
 ]);
+
+function nestDotted(input: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const nested = new Map<string, unknown>();
+  for (const [key, value] of Object.entries(input)) {
+    const [first = key, ...rest] = key.split(".");
+    const inner = rest.reduceRight<unknown>((part, step) => ({ [step]: part }), value);
+    nested.set(first, deepMerge(nested.get(first), inner));
+  }
+  return Object.fromEntries(nested);
+}
 
 /** `driver: "array"` is another name for apps that stand in the file. */
 function unwrapApps(input: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {

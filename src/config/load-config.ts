@@ -7,7 +7,7 @@ import { configSchema } from "./config-schema.ts";
 import { appsIn } from "./cross-checks.ts";
 import { CONFIG_FILE_VARIABLE, type Environment, readEnvironment } from "./environment.ts";
 import { parseJson } from "./json-text.ts";
-import { isRecord } from "./path.ts";
+import { deepMerge, isRecord } from "./path.ts";
 import { fillPlaceholders } from "./placeholders.ts";
 import type { Problem } from "./problems.ts";
 import { onePerPath, parseConfig, problemLine } from "./read-config.ts";
@@ -50,7 +50,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   const layers = [fromEnv.value, sources.flags].map((layer) =>
     resolveFiles(respell(configSchema, layer, warnings), cwd),
   );
-  const input = layers.reduce(merge, fromFile);
+  const input = layers.reduce(deepMerge, fromFile);
 
   const parsed = parseConfig(input);
   const later = "problems" in parsed ? parsed.problems : [];
@@ -112,15 +112,6 @@ function resolveFiles(layer: unknown, from: string): unknown {
     return [key, isPath && !isAbsolute(value) ? resolve(from, value) : value];
   });
   return { ...layer, ssl: Object.fromEntries(ssl) };
-}
-
-/** `over` on top of `under`: objects part by part, everything else (lists too) as a whole. */
-function merge(under: unknown, over: unknown): unknown {
-  if (over === undefined) return under;
-  if (!isRecord(under) || !isRecord(over)) return over;
-  const merged = new Map(Object.entries(under));
-  for (const [key, value] of Object.entries(over)) merged.set(key, merge(merged.get(key), value));
-  return Object.fromEntries(merged);
 }
 
 function replacedApps(fromFile: unknown, fromEnv: unknown): readonly string[] {

@@ -4,9 +4,10 @@ import { SECRET_KEYS } from "./problems.ts";
 
 const HIDDEN = "********";
 
-/** A copy of `value` in which secrets, passphrases and the values of custom headers are stars. */
+/** A copy of `value` in which secrets, passphrases, custom headers and the queries of URLs are stars. */
 export function maskSecrets(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(maskSecrets);
+  if (typeof value === "string") return value.replace(/^(https?:[^?]*\?).+$/, `$1${HIDDEN}`);
   if (!isRecord(value)) return value;
   return Object.fromEntries(
     Object.entries(value).map(([key, part]) => [

@@ -1,4 +1,4 @@
-/** Where in the configuration something stands, and how to write that down. */
+/** Finding and joining parts of values of which nothing is known yet. */
 
 /** `app_manager.apps[0].key`; empty for the whole. Keys that are no plain names are quoted. */
 export function pathText(path: readonly PropertyKey[]): string {
@@ -24,4 +24,15 @@ export function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
 
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** `over` on top of `under`: objects part by part, everything else (lists too) as a whole. */
+export function deepMerge(under: unknown, over: unknown): unknown {
+  if (over === undefined) return under;
+  if (!isRecord(under) || !isRecord(over)) return over;
+  const merged = new Map(Object.entries(under));
+  for (const [key, value] of Object.entries(over)) {
+    merged.set(key, deepMerge(merged.get(key), value));
+  }
+  return Object.fromEntries(merged);
 }
