@@ -1,0 +1,40 @@
+/** Which tests there are: an area is one folder of test/, or the many folders that mirror src/. */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+
+/** Folders that are areas of their own, in the order in which they run, cheap ones first. */
+export const OWN_AREAS = [
+  "integration",
+  "cluster",
+  "faults",
+  "browser",
+  "demo",
+  "packaging",
+  "fuzz",
+] as const;
+
+/** Every other folder, new ones included. */
+export const UNIT = "unit";
+
+export interface TestArea {
+  readonly name: string;
+  /** Relative to the project's folder. */
+  readonly files: readonly string[];
+}
+
+/** Areas that have tests, the unit tests first. `root` is the project's folder. */
+export function findAreas(root: string): readonly TestArea[] {
+  const files = readdirSync(join(root, "test"), { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".test.ts"))
+    .map((file) => join("test", file))
+    .sort();
+  return [UNIT, ...OWN_AREAS]
+    .map((name) => ({ name, files: files.filter((file) => areaOf(file) === name) }))
+    .filter((area) => area.files.length > 0);
+}
+
+/** `file` is relative to the project's folder: `test/http/routes.test.ts`. */
+export function areaOf(file: string): string {
+  const folder = file.split(/[\\/]/)[1] ?? "";
+  return (OWN_AREAS as readonly string[]).includes(folder) ? folder : UNIT;
+}
