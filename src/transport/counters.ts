@@ -7,7 +7,7 @@ export interface TransportCounters {
   /** Request bodies over the limit. */
   bodiesRefused: number;
   /** Closed WebSockets by close code; 1006 where there was no close frame. */
-  readonly closes: Map<string, Map<number, number>>;
+  readonly closes: Map<number, number>;
 }
 
 export function createTransportCounters(): TransportCounters {
@@ -17,14 +17,9 @@ export function createTransportCounters(): TransportCounters {
 /** Codes that have a label of their own; clients choose others freely, so those share one. */
 const KNOWN_CODES = new Set([1000, 1001, 1002, 1005, 1006, 1007, 1009]);
 
-/** Notes a close under the app (empty when it was never admitted). Unknown codes count as 0. */
-export function countClose(counters: TransportCounters, appId: string, code: number): void {
+/** Notes a close. Codes that a client made up count as 0. */
+export function countClose(counters: TransportCounters, code: number): void {
   const isKnown = KNOWN_CODES.has(code) || (code >= 4000 && code <= 4302);
-  let codes = counters.closes.get(appId);
-  if (codes === undefined) {
-    codes = new Map();
-    counters.closes.set(appId, codes);
-  }
   const label = isKnown ? code : 0;
-  codes.set(label, (codes.get(label) ?? 0) + 1);
+  counters.closes.set(label, (counters.closes.get(label) ?? 0) + 1);
 }

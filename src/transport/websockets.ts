@@ -147,8 +147,8 @@ export function serveWebSockets(app: TemplatedApp, uws: UwsModule, parts: WebSoc
       counters.slowConsumersClosed += 1;
       code = CLOSE_CODES.overCapacity;
     }
-    countClose(counters, connection?.app.id ?? "", code);
     if (connection === undefined) return;
+    countClose(counters, code);
     log.debug(
       { app_id: connection.app.id, socket_id: connection.socketId, code },
       "connection closed",

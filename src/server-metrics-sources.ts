@@ -1,0 +1,111 @@
+/** Connects the rooms' plain numbers to the metrics. Everything here runs at scrape time only. */
+import type { Apps } from "./apps/app.ts";
+import type { MemoryCacheStore } from "./cache/memory-cache-store.ts";
+import type { ChannelState } from "./channel-state/channel-state.ts";
+import type { ChannelsCounters } from "./channels/counters.ts";
+import type { ConnectionRegistry } from "./connections/registry.ts";
+import type { HttpCounters } from "./http/http-counters.ts";
+import type { ChannelTotals, ServerMetricsSources } from "./observability/metrics-sources.ts";
+import type { TransportCounters } from "./transport/counters.ts";
+import { VERSION } from "./version.ts";
+import type { Webhooks } from "./webhooks/webhooks.ts";
+
+export interface MetricsParts {
+  readonly uws: () => { readonly name: string; readonly version: string } | undefined;
+  readonly isReady: () => boolean;
+  readonly apps: Apps;
+  readonly connections: ConnectionRegistry;
+  readonly state: ChannelState;
+  readonly channels: Readonly<ChannelsCounters>;
+  readonly transport: Readonly<TransportCounters>;
+  readonly http: HttpCounters;
+  readonly cache: MemoryCacheStore;
+  readonly webhooks: Webhooks;
+}
+
+/** Refusals that mean a limit was hit, by the label that the metric gives them. */
+const LIMITS_BY_REFUSAL = {
+  command_rate: "commands_per_second",
+  channels_per_connection: "channels_per_connection",
+  presence_full: "presence_members",
+  client_event_rate: "client_events_per_second",
+  client_event_size: "event_payload",
+  watchlist_too_long: "watchlist",
+} as const;
+
+export function metricsSources(parts: MetricsParts): ServerMetricsSources {
+  const { apps, connections, state, channels, transport, http, cache, webhooks } = parts;
+
+  function perApp(count: (traffic: Traffic) => number): Map<string, number> {
+    return new Map([...apps.known()].map(({ id, traffic }) => [id, count(traffic)]));
+  }
+
+  function limitsHit(): Map<string, number> {
+    const hit = new Map<string, number>([
+      ["backpressure", transport.slowConsumersClosed],
+      ["request_body", transport.bodiesRefused + http.bodiesTooLarge],
+      ["http_rate", http.rateLimited],
+      ["app_connections", channels.handshakesRefused.get(4004) ?? 0],
+      ["node_connections", channels.handshakesRefused.get(4100) ?? 0],
+    ]);
+    for (const [refusal, limit] of Object.entries(LIMITS_BY_REFUSAL)) {
+      let count = 0;
+      for (const { traffic } of apps.known()) count += traffic.refusals.get(refusal) ?? 0;
+      hit.set(limit, count);
+    }
+    return hit;
+  }
+
+  async function channelTotals(): Promise<ChannelTotals[]> {
+    const totals: ChannelTotals[] = [];
+    for (const { id } of apps.known()) {
+      const occupied = await state.channels(id, "");
+      let subscriptions = 0;
+      let members = 0;
+      for (const counts of occupied.values()) {
+        subscriptions += counts.subscriptions;
+        members += counts.users;
+      }
+      totals.push({ appId: id, channels: occupied.size, subscriptions, members });
+    }
+    return totals;
+  }
+
+  return {
+    build: {
+      version: VERSION,
+      get uwsPackage() {
+        return parts.uws()?.name ?? "";
+      },
+      get uwsVersion() {
+        return parts.uws()?.version ?? "";
+      },
+    },
+    isReady: parts.isReady,
+    apps: () =>
+      [...apps.known()].map(({ id, traffic }) => ({
+        appId: id,
+        connections: connections.countOfApp(id),
+        traffic,
+      })),
+    channels: channelTotals,
+    connectionsClosed: () => transport.closes,
+    connectionsRefused: () => channels.handshakesRefused,
+    slowConsumersClosed: () => transport.slowConsumersClosed,
+    limitsHit,
+    eventsPublished: () => perApp((traffic) => traffic.eventsPublished),
+    clientEvents: () => perApp((traffic) => traffic.clientEvents),
+    clientEventsRejected: () =>
+      new Map(
+        [...apps.known()].map(({ id, traffic }) => [
+          id,
+          new Map([...traffic.refusals].filter(([reason]) => reason.startsWith("client_event"))),
+        ]),
+      ),
+    httpRequests: () => http.requests as Record<string, Record<string, number>>,
+    cache: () => ({ ...cache.sizes(), evictions: cache.counters.evictions }),
+    ...webhookSources(webhooks),
+  };
+}
+
+type Traffic = Parameters<Parameters<typeof Array.prototype.map>[0]>[0]["traffic"];

@@ -1,0 +1,262 @@
+/**
+ * The composition root: builds the parts, hands them to each other, and listens. The only place where a
+ * driver is chosen.
+ */
+import type { Adapter } from "./adapters/adapter.ts";
+import { createLocalAdapter } from "./adapters/local-adapter.ts";
+import type { Apps } from "./apps/app.ts";
+import { createAppRegistry } from "./apps/app-registry.ts";
+import type { CacheStore } from "./cache/cache-store.ts";
+import { createMemoryCacheStore } from "./cache/memory-cache-store.ts";
+import type { ChannelState } from "./channel-state/channel-state.ts";
+import { createMemoryChannelState } from "./channel-state/memory-channel-state.ts";
+import { createAnnouncements } from "./channels/announcements.ts";
+import { createChannels } from "./channels/create-channels.ts";
+import { createDelivery } from "./channels/delivery.ts";
+import { createLocalChannels } from "./channels/local-channels.ts";
+import type { ConfigInput } from "./config/config.ts";
+import { requireConfig } from "./config/read-config.ts";
+import { createConnectionRegistry } from "./connections/registry.ts";
+import { createWatchers } from "./connections/watchers.ts";
+import { createHealthRoutes } from "./http/health-routes.ts";
+import { createHttpApi } from "./http/rest-api.ts";
+import { createLifecycle } from "./lifecycle.ts";
+import { createLogger } from "./observability/logger.ts";
+import { createMetricsListener } from "./observability/metrics-listener.ts";
+import { createMetricsRegistry } from "./observability/metrics-registry.ts";
+import { registerProcessMetrics } from "./observability/process-metrics.ts";
+import { registerServerMetrics } from "./observability/server-metrics.ts";
+import { DEFAULT_PARTITIONS } from "./protocol/partition.ts";
+import { memoryUse } from "./server-memory.ts";
+import { metricsSources } from "./server-metrics-sources.ts";
+import {
+  channelsSettings,
+  httpApiSettings,
+  laneBounds,
+  transportSettings,
+  webhookSettings,
+} from "./server-settings.ts";
+import { createTransport } from "./transport/transport.ts";
+import { VERSION } from "./version.ts";
+import { createEventLog } from "./webhooks/event-log.ts";
+import { createMemoryOutbox } from "./webhooks/memory-outbox.ts";
+import { createWebhooks } from "./webhooks/webhooks.ts";
+
+export interface Server {
+  /** Rejects when a port is taken or the native library is missing; nothing is left open then. */
+  listen(): Promise<void>;
+  /** Where it listens; undefined before `listen` and after `close`. */
+  address(): ServerAddress | undefined;
+  /** What runs, for people. Never holds a secret. */
+  describe(): ServerDescription;
+  /**
+   * Stops gracefully within `shutdown.grace_s`: not ready, no new connections, clients sent away with 4200,
+   * webhooks flushed. Repeatable: later calls wait for the same stop.
+   */
+  close(): Promise<void>;
+}
+
+export interface ServerAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly isTls: boolean;
+  readonly metrics: { readonly host: string; readonly port: number } | undefined;
+}
+
+export interface ServerDescription {
+  readonly version: string;
+  /** The package that uWebSockets.js was loaded from; undefined before `listen`. */
+  readonly uws: { readonly name: string; readonly version: string } | undefined;
+  readonly drivers: Readonly<
+    Record<"apps" | "adapter" | "channel_state" | "cache" | "webhooks", string>
+  >;
+  readonly warnings: readonly string[];
+}
+
+export interface ServerOptions {
+  /** Puts something around drivers: tests make them slow or failing so. */
+  readonly wrap?: {
+    readonly apps?: (apps: Apps) => Apps;
+    readonly adapter?: (adapter: Adapter) => Adapter;
+    readonly state?: (state: ChannelState) => ChannelState;
+    readonly cache?: (cache: CacheStore) => CacheStore;
+  };
+  /** The time of day in ms. */
+  readonly now?: () => number;
+}
+
+/** A server that does not listen yet. Throws ConfigError, which lists every problem of `input`. */
+export function createServer(input: ConfigInput, options: ServerOptions = {}): Server {
+  const { config, warnings } = requireConfig(input);
+  const { wrap = {}, now = Date.now } = options;
+  const logger = createLogger(config.log);
+  const room = (name: string) => logger.child({ room: name });
+
+  const apps = around(wrap.apps, createAppRegistry(config.app_manager.apps));
+  const connections = createConnectionRegistry();
+  const watchers = createWatchers();
+  const locals = createLocalChannels();
+  const transport = createTransport(transportSettings(config), room("transport"));
+  const delivery = createDelivery({ locals, connections, publishToTopic: transport.publish });
+  const announce = createAnnouncements(locals, delivery, watchers);
+
+  const events = createEventLog({
+    partitions: DEFAULT_PARTITIONS,
+    now,
+    epoch: now(),
+    log: room("webhooks"),
+  });
+  const memoryState = createMemoryChannelState({
+    partitions: DEFAULT_PARTITIONS,
+    now,
+    append: events.append,
+    announce,
+    wake: events.wake,
+  });
+  const memoryCache = createMemoryCacheStore({
+    now,
+    append: events.append,
+    maxBytes: config.cache.max_mb * 1_048_576,
+  });
+  const state = around(wrap.state, memoryState);
+  const cache = around(wrap.cache, memoryCache);
+  const adapter = around(wrap.adapter, createLocalAdapter(delivery.deliver));
+  const outbox = createMemoryOutbox({
+    events,
+    sweep: memoryState.sweep,
+    now,
+    bounds: laneBounds(config),
+  });
+
+  const registry = createMetricsRegistry({
+    prefix: config.metrics.prefix,
+    port: () => transport.port() ?? config.port,
+    onReadFailure: (metric, error) =>
+      logger.error({ metric, err: error }, "metric could not be read"),
+  });
+  const processMetrics = registerProcessMetrics(registry);
+  const channels = createChannels({
+    apps,
+    adapter,
+    state,
+    cache,
+    connections,
+    watchers,
+    locals,
+    settings: channelsSettings(config),
+    now,
+  });
+  const lifecycle = createLifecycle();
+  const health = createHealthRoutes({
+    readiness: lifecycle.readiness,
+    memory: memoryUse,
+    apps,
+    memoryThresholdPercent: config.http.accept_traffic_memory_threshold,
+  });
+  const api = createHttpApi({
+    apps,
+    channels,
+    state,
+    health,
+    settings: httpApiSettings(config),
+    now,
+    elapsedMs: () => performance.now(),
+    observeRequest: (route, _status, seconds) => observations.httpRequest(route, seconds),
+    log: room("http"),
+  });
+  const webhooks = createWebhooks({
+    apps,
+    outbox,
+    settings: webhookSettings(config),
+    now,
+    random: Math.random,
+    log: room("webhooks"),
+    version: VERSION,
+    onDelivered: (appId, endpointId, latencyMs) =>
+      observations.webhookDelivered(appId, endpointId, latencyMs / 1_000),
+  });
+  const observations = registerServerMetrics(
+    registry,
+    metricsSources({
+      uws: transport.loaded,
+      isReady: () => lifecycle.readiness().ready,
+      apps,
+      connections,
+      state,
+      channels: channels.counters,
+      transport: transport.counters,
+      http: api.counters,
+      cache: memoryCache,
+      webhooks,
+    }),
+  );
+  const metrics = config.metrics.enabled
+    ? createMetricsListener({
+        host: config.metrics.host,
+        port: config.metrics.port,
+        health,
+        registry,
+        log: room("metrics"),
+      })
+    : undefined;
+
+  /** Callers before callees. */
+  async function closeParts(): Promise<void> {
+    transport.close();
+    await metrics?.close();
+    await adapter.close();
+    await cache.close();
+    processMetrics.close();
+  }
+
+  async function start(): Promise<void> {
+    processMetrics.start();
+    await metrics?.listen();
+    await webhooks.start();
+    await transport.listen({ channels, api });
+  }
+
+  async function stop(): Promise<void> {
+    const graceMs = config.shutdown.grace_s * 1_000;
+    const deadlineMs = now() + graceMs;
+    logger.info({ connections: connections.size, grace_s: config.shutdown.grace_s }, "stopping");
+    // The first 60 % for the clients, the rest for what their leaving has to tell receivers.
+    await channels.drain(graceMs * 0.6);
+    await state.close();
+    await webhooks.close(deadlineMs);
+    await closeParts();
+    logger.info({}, "stopped");
+  }
+
+  return {
+    listen: () =>
+      lifecycle.start(start, async () => {
+        await webhooks.close(now());
+        await state.close();
+        await closeParts();
+      }),
+    close: () => lifecycle.stop(stop),
+    address() {
+      const port = transport.port();
+      if (port === undefined) return undefined;
+      const isTls = config.ssl !== undefined;
+      return { host: config.host, port, isTls, metrics: metrics?.address() };
+    },
+    describe: () => ({
+      version: VERSION,
+      uws: transport.loaded(),
+      drivers: {
+        apps: apps.driver,
+        adapter: adapter.driver,
+        channel_state: state.driver,
+        cache: cache.driver,
+        webhooks: outbox.driver,
+      },
+      warnings,
+    }),
+  };
+}
+
+function around<T>(wrap: ((inner: T) => T) | undefined, inner: T): T {
+  return wrap === undefined ? inner : wrap(inner);
+}
