@@ -8,6 +8,7 @@ import { channelKind, channelNameProblem } from "./channel-name.ts";
 import { isDeeperThan, MAX_JSON_DEPTH } from "./json-depth.ts";
 import { isSocketId } from "./socket-id.ts";
 import { USER_CHANNEL_PREFIX } from "./topic.ts";
+import { MAX_SIGNED_IN_USER_ID_LENGTH } from "./user-data.ts";
 
 /** The limits that apply, as an app has them. Bytes are of UTF-8, lengths in characters. */
 export interface PublishLimits {
@@ -143,12 +144,12 @@ function readChannels(channels: unknown, limits: PublishLimits): readonly string
   return names;
 }
 
-/** As for any channel, but events may go to a user (§4.2). A user id is bounded like a channel's name. */
+/** As for any channel, but events may go to a user (§4.2). */
 function publishChannelProblem(channel: string, maxLength: number): string | undefined {
   if (!channel.startsWith(USER_CHANNEL_PREFIX)) return channelNameProblem(channel, maxLength);
   const idLength = channel.length - USER_CHANNEL_PREFIX.length;
-  if (idLength >= 1 && idLength <= maxLength) return undefined;
-  return `The user id in a channel name that begins "${USER_CHANNEL_PREFIX}" has ${idLength} characters, 1 to ${maxLength} are allowed.`;
+  if (idLength >= 1 && idLength <= MAX_SIGNED_IN_USER_ID_LENGTH) return undefined;
+  return `The user id in a channel name that begins "${USER_CHANNEL_PREFIX}" has ${idLength} characters, 1 to ${MAX_SIGNED_IN_USER_ID_LENGTH} are allowed.`;
 }
 
 /** The data as the string that subscribers get; whatever is no string is written as JSON. */

@@ -120,7 +120,8 @@ describe("who may use the API", () => {
         assert.equal(answer.status, 200, `${path} signed as ${signedPath}`);
       }
     }
-    assert.equal((await api.request({ path: "/wsapps/3/channels" })).status, 404);
+    const joined = await api.request({ path: "/wsapps/3/channels" });
+    assert.match(joined.error, /nothing at "\/wsapps\/3\/channels"/);
     assert.equal((await api.request({ path: "/other/apps/3/channels" })).status, 404);
   });
 

@@ -36,7 +36,7 @@ describe("POST events", () => {
     const answer = await api.request({
       path: EVENTS,
       body: body({
-        channels: ["presence-a", "b", "#server-to-user-1"],
+        channels: ["b", "presence-a", "#server-to-user-1"],
         info: "user_count,subscription_count",
       }),
     });

@@ -41,6 +41,12 @@ describe("readApiQuery", () => {
     assert.equal(query.info, "u,v");
   });
 
+  test("of a key that comes twice the last value counts, and a list begins anew", () => {
+    assert.equal(readApiQuery("k=a&k=b").signedParams, "k=b");
+    assert.equal(readApiQuery("k=a&k[]=b&k[]=c").signedParams, "k=b,c");
+    assert.equal(readApiQuery("k[]=a&k=b").signedParams, "k=b");
+  });
+
   test("a parameter without a value is empty, and a broken encoding stands for itself", () => {
     assert.equal(readApiQuery("flag&x=%zz").signedParams, "flag=&x=%zz");
     assert.equal(percentDecoded("100%"), "100%");

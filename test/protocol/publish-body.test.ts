@@ -115,6 +115,8 @@ describe("readPublish", () => {
       "#server-to-user-a/b c",
     ]);
     assert.match(refused(event({ channel: "#server-to-user-" })), /has 0 characters/);
+    accepted(event({ channel: `#server-to-user-${"1".repeat(200)}` }));
+    assert.match(refused(event({ channel: `#server-to-user-${"1".repeat(201)}` })), /1 to 200/);
     assert.match(refused(event({ channel: "#other" })), /reserved/);
     assert.match(refused(event({ channels: ["a", "#"] })), /reserved/);
   });
