@@ -1,0 +1,33 @@
+/** What the parts of the dispatcher share. All of it is handed in. */
+import type { Apps } from "../apps/app.ts";
+import type { Log } from "../protocol/log.ts";
+import type { Outbox } from "./outbox.ts";
+import type { WebhookSettings } from "./settings.ts";
+import type { Target } from "./target.ts";
+import type { After, Now } from "./timer.ts";
+
+export interface DispatchContext {
+  readonly apps: Apps;
+  readonly outbox: Outbox;
+  readonly target: Target;
+  readonly settings: WebhookSettings;
+  readonly now: Now;
+  readonly after: After;
+  /** 0 ≤ x < 1. */
+  readonly random: () => number;
+  readonly log: Log;
+  /** Pipit's, for the User-Agent. */
+  readonly version: string;
+  /** Called for each event that an endpoint took: ms from its decision to the 2xx. */
+  readonly onDelivered: (latencyMs: number, appId: string, endpointId: string) => void;
+}
+
+/** How often everything is looked at again: leases, partitions whose wake-up was lost, endpoints that could not be sent to. */
+export const LOOK_EVERY_MS = 2_000;
+
+/** Tells what failed without its text, which could quote what it failed on. */
+export function errorCode(error: unknown): string {
+  if (!(error instanceof Error)) return "unknown";
+  const { code } = error as NodeJS.ErrnoException;
+  return typeof code === "string" ? code : error.name;
+}

@@ -1,0 +1,268 @@
+/**
+ * Delivers what waits in lanes: decides when an endpoint may be sent to, sends, and goes on after each answer.
+ * Endpoints know nothing of each other, so one that is dead or slow delays no other. Source: architecture.md §5.
+ */
+import { attemptHeaders, batchBody, deliveryId } from "./batch.ts";
+import { nextBatch } from "./batching.ts";
+import { type DispatchContext, errorCode, LOOK_EVERY_MS } from "./context.ts";
+import { dropLane, giveBack, noteRouted, unbind } from "./lane-queue.ts";
+import {
+  type Batch,
+  createEndpoint,
+  createLane,
+  type Endpoint,
+  eventsOf,
+  isBatch,
+} from "./lanes.ts";
+import type { LaneKey } from "./outbox.ts";
+import { outcomeOf } from "./outcome.ts";
+import { findReceiver, loggableUrl, type Receiver } from "./receiver.ts";
+import { createSettlement } from "./settlement.ts";
+import type { Answer } from "./target.ts";
+
+export interface Delivery {
+  endpoint(appId: string, endpointId: string): Endpoint;
+  endpoints(): Iterable<Endpoint>;
+  /** `count` events came into a lane; they may gather for `windowMs`. */
+  routed(lane: LaneKey, count: number, windowMs: number): void;
+  /** A bound pushed events out of the lane: batches that wait are made anew. */
+  pushedOut(lane: LaneKey): void;
+  /** Forgets all lanes of a partition that is lost or newly claimed. */
+  forgetPartition(partition: number): void;
+  /** Tries an endpoint that could not be sent to. */
+  pump(endpoint: Endpoint): void;
+  /** Forgets an endpoint without lanes. */
+  forget(endpoint: Endpoint): void;
+  /** No more waiting for windows and long backoffs. */
+  hurry(): void;
+  /** Resolves once nothing waits but for endpoints that cannot be sent to. */
+  drained(): Promise<void>;
+  /** Gives up all attempts under way and sends nothing more. */
+  stop(): Promise<void>;
+}
+
+/** `onLost` is told of a partition that turns out to belong to another node. */
+export function createDelivery(
+  context: DispatchContext,
+  onLost: (partition: number) => void,
+): Delivery {
+  const { apps, target, settings, now, after, log, version } = context;
+  const endpoints = new Map<string, Endpoint>();
+  const settlement = createSettlement(context, onLost);
+  const giveUp = new AbortController();
+  const underWay = new Set<Promise<void>>();
+  let isHurried = false;
+  let whenDrained: (() => void) | undefined;
+
+  function endpointOf(appId: string, endpointId: string): Endpoint {
+    const name = `${appId}:${endpointId}`;
+    let endpoint = endpoints.get(name);
+    if (!endpoint) {
+      endpoint = createEndpoint(appId, endpointId);
+      endpoints.set(name, endpoint);
+    }
+    return endpoint;
+  }
+
+  function pump(endpoint: Endpoint): void {
+    endpoint.needsPump = true;
+    if (endpoint.isPumping || giveUp.signal.aborted) return;
+    endpoint.isPumping = true;
+    track(
+      send(endpoint)
+        .catch((error: unknown) => {
+          // The lanes wait as before; the outbox is asked again after a while.
+          endpoint.notBeforeMs = Math.max(endpoint.notBeforeMs, now() + LOOK_EVERY_MS);
+          log.warn(
+            { app_id: endpoint.appId, endpoint: endpoint.id, reason: errorCode(error) },
+            "webhook lanes could not be read",
+          );
+        })
+        .finally(() => {
+          endpoint.isPumping = false;
+          setTimer(endpoint);
+        }),
+    );
+  }
+
+  async function send(endpoint: Endpoint): Promise<void> {
+    while (endpoint.needsPump && !giveUp.signal.aborted) {
+      endpoint.needsPump = false;
+      const receiver = await findReceiver(endpoint, apps, settings.batching);
+      if (typeof receiver === "string") return noteObstacle(endpoint, receiver);
+      endpoint.obstacle = undefined;
+      while (maySend(endpoint)) {
+        const batch = await nextBatch(context, endpoint, receiver.maxEvents);
+        if (!batch) break;
+        track(attempt(endpoint, receiver, batch).finally(() => pump(endpoint)));
+      }
+    }
+  }
+
+  function noteObstacle(endpoint: Endpoint, obstacle: string): void {
+    if (endpoint.obstacle === obstacle) return;
+    endpoint.obstacle = obstacle;
+    const { appId, id } = endpoint;
+    log.warn(
+      { app_id: appId, endpoint: id, reason: obstacle },
+      "webhook endpoint keeps its backlog",
+    );
+  }
+
+  function maySend(endpoint: Endpoint): boolean {
+    if (giveUp.signal.aborted || now() < endpoint.notBeforeMs) return false;
+    if (endpoint.failures === 0) return endpoint.flying < settings.concurrency;
+    return endpoint.flying === 0 && now() >= endpoint.retryAtMs;
+  }
+
+  async function attempt(endpoint: Endpoint, receiver: Receiver, batch: Batch): Promise<void> {
+    const { appId, id } = endpoint;
+    const events = eventsOf(batch);
+    const delivery = deliveryId(appId, id, events);
+    endpoint.flying += 1;
+    batch.attempts += 1;
+    batch.endpointFailures = endpoint.failures;
+    const number = batch.attempts;
+    const answer = await post(endpoint, receiver, batch, delivery).catch(
+      // A url or header that cannot be sent is a failed attempt as any other: it may be edited.
+      (error: unknown): Answer => ({ kind: "connection", reason: errorCode(error) }),
+    );
+    endpoint.flying -= 1;
+    if (giveUp.signal.aborted) return;
+    const outcome = outcomeOf(answer);
+    endpoint.counters.attempts[outcome] += 1;
+    if (outcome === "2xx") return settlement.delivered(batch, endpoint);
+    const { url } = receiver.webhook;
+    const retryInMs = await settlement.failed(batch, endpoint, url, answer);
+    log.warn(
+      {
+        app_id: appId,
+        endpoint: id,
+        url: loggableUrl(url),
+        delivery,
+        attempt: number,
+        events: events.length,
+        outcome,
+        ...(answer.kind === "answered" ? { status: answer.status } : { reason: answer.reason }),
+        retry_in_ms: retryInMs,
+      },
+      "webhook attempt failed",
+    );
+  }
+
+  async function post(
+    endpoint: Endpoint,
+    { webhook, key }: Receiver,
+    batch: Batch,
+    delivery: string,
+  ): Promise<Answer> {
+    const events = eventsOf(batch);
+    const body = batchBody(batch.timeMs, events);
+    const headers = attemptHeaders({
+      endpoint: webhook,
+      key,
+      body,
+      delivery,
+      attempt: batch.attempts,
+      events,
+      version,
+    });
+    const { timeoutMs, concurrency } = settings;
+    const name = `${endpoint.appId}:${endpoint.id}`;
+    return target.send(
+      { endpoint: name, url: webhook.url, headers, body, timeoutMs, concurrency },
+      giveUp.signal,
+    );
+  }
+
+  /** Wakes the endpoint when something in its queue may be sent, unless an answer does so first. */
+  function setTimer(endpoint: Endpoint): void {
+    endpoint.cancelTimer?.();
+    endpoint.cancelTimer = undefined;
+    if (giveUp.signal.aborted) return;
+    const limit = endpoint.failures > 0 ? 1 : settings.concurrency;
+    if (endpoint.needsPump) {
+      pump(endpoint);
+    } else if (endpoint.obstacle === undefined && endpoint.flying < limit) {
+      let atMs = Number.POSITIVE_INFINITY;
+      for (const entry of endpoint.queue) {
+        atMs = Math.min(atMs, isBatch(entry) ? entry.retryAtMs : endpoint.openAtMs);
+      }
+      if (atMs < Number.POSITIVE_INFINITY) {
+        atMs = Math.max(atMs, endpoint.retryAtMs, endpoint.notBeforeMs);
+        endpoint.cancelTimer = after(Math.max(0, atMs - now()), () => pump(endpoint));
+      }
+    }
+    if (isDrained()) whenDrained?.();
+  }
+
+  function isDrained(): boolean {
+    for (const { isPumping, flying, queue, obstacle } of endpoints.values()) {
+      if (isPumping || flying > 0 || (queue.length > 0 && obstacle === undefined)) return false;
+    }
+    return true;
+  }
+
+  function track(work: Promise<void>): void {
+    const done = work
+      .catch((error: unknown) => log.error({ reason: errorCode(error) }, "webhook delivery failed"))
+      .finally(() => underWay.delete(done));
+    underWay.add(done);
+  }
+
+  return {
+    endpoint: endpointOf,
+    endpoints: () => endpoints.values(),
+    routed(key, count, windowMs) {
+      const endpoint = endpointOf(key.appId, key.endpointId);
+      let lane = endpoint.lanes.get(key.partition);
+      if (!lane) {
+        lane = createLane(key, endpoint);
+        endpoint.lanes.set(key.partition, lane);
+      }
+      noteRouted(lane, count, isHurried ? 0 : windowMs, settings.batching.maxEvents, now());
+      pump(endpoint);
+    },
+    pushedOut(key) {
+      const lane = endpoints.get(`${key.appId}:${key.endpointId}`)?.lanes.get(key.partition);
+      if (!lane || !unbind(lane, now())) return;
+      lane.endpoint.queue = lane.endpoint.queue.filter(
+        (entry) => !isBatch(entry) || entry.parts.length > 0,
+      );
+      giveBack(lane, now());
+    },
+    forgetPartition(partition) {
+      for (const endpoint of endpoints.values()) {
+        const lane = endpoint.lanes.get(partition);
+        if (lane) dropLane(lane, now());
+      }
+    },
+    pump,
+    forget(endpoint) {
+      endpoint.cancelTimer?.();
+      endpoints.delete(`${endpoint.appId}:${endpoint.id}`);
+      target.forget(`${endpoint.appId}:${endpoint.id}`);
+    },
+    hurry() {
+      isHurried = true;
+      settlement.hurry();
+      for (const endpoint of endpoints.values()) {
+        endpoint.openAtMs = 0;
+        endpoint.retryAtMs = 0;
+        for (const entry of endpoint.queue) if (isBatch(entry)) entry.retryAtMs = 0;
+        pump(endpoint);
+      }
+    },
+    drained() {
+      return new Promise((resolve) => {
+        whenDrained = resolve;
+        if (isDrained()) resolve();
+      });
+    },
+    async stop() {
+      giveUp.abort();
+      for (const endpoint of endpoints.values()) endpoint.cancelTimer?.();
+      await Promise.all(underWay);
+    },
+  };
+}

@@ -1,0 +1,89 @@
+/** A first-in-first-out queue of events that knows its size in bytes. Taking from the head costs no copying. */
+import type { OutboxEvent } from "./outbox.ts";
+
+export interface Fifo {
+  /** Events in it. */
+  readonly length: number;
+  /** Bytes of their JSON. */
+  readonly bytes: number;
+  readonly first: OutboxEvent | undefined;
+  push(event: OutboxEvent): void;
+  shift(): OutboxEvent | undefined;
+  /** The oldest `count` events, which stay in. */
+  peek(count: number): OutboxEvent[];
+  /** Takes out the events with these ids; ids that are not in it are passed over. Answers what went out, in order. */
+  remove(ids: ReadonlySet<string>): OutboxEvent[];
+}
+
+/** Consumed slots at the front are given back once there are this many and they are half of all. */
+const COMPACT_FROM = 1_024;
+
+export function createFifo(): Fifo {
+  let slots: (OutboxEvent | undefined)[] = [];
+  let start = 0;
+  let bytes = 0;
+
+  function shift(): OutboxEvent | undefined {
+    const event = slots[start];
+    if (!event) return undefined;
+    slots[start] = undefined;
+    start += 1;
+    bytes -= event.bytes;
+    if (start === slots.length) {
+      slots = [];
+      start = 0;
+    } else if (start >= COMPACT_FROM && start * 2 >= slots.length) {
+      slots = slots.slice(start);
+      start = 0;
+    }
+    return event;
+  }
+
+  function peek(count: number): OutboxEvent[] {
+    const events: OutboxEvent[] = [];
+    for (let i = start; i < slots.length && events.length < count; i++) {
+      const event = slots[i];
+      if (event) events.push(event);
+    }
+    return events;
+  }
+
+  return {
+    get length() {
+      return slots.length - start;
+    },
+    get bytes() {
+      return bytes;
+    },
+    get first() {
+      return slots[start];
+    },
+    push(event) {
+      slots.push(event);
+      bytes += event.bytes;
+    },
+    shift,
+    peek,
+    remove(ids) {
+      const removed: OutboxEvent[] = [];
+      // What is settled is nearly always the head itself.
+      for (let head = slots[start]; head && ids.has(head.id); head = slots[start]) {
+        shift();
+        removed.push(head);
+      }
+      if (removed.length === ids.size) return removed;
+      const kept: OutboxEvent[] = [];
+      for (const event of peek(Number.POSITIVE_INFINITY)) {
+        if (ids.has(event.id)) {
+          removed.push(event);
+          bytes -= event.bytes;
+        } else {
+          kept.push(event);
+        }
+      }
+      slots = kept;
+      start = 0;
+      return removed;
+    },
+  };
+}

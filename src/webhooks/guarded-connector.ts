@@ -1,0 +1,36 @@
+/**
+ * Connects to receivers after a look at the address that is really connected to: the name is resolved here,
+ * checked, and the very address that passed is used, so that a name which changes its answer gains nothing.
+ */
+import { lookup } from "node:dns";
+import { isIP, type LookupFunction } from "node:net";
+import { buildConnector } from "undici";
+import { type AddressPolicy, TargetRefusedError } from "./address-policy.ts";
+
+/** Resolves a name to addresses, as `dns.lookup` does. */
+export type Resolve = LookupFunction;
+
+export const systemResolve: Resolve = lookup;
+
+/** One refused address among those of a name refuses the name. */
+export function createGuardedConnector(
+  policy: AddressPolicy,
+  resolve: Resolve,
+  timeoutMs: number,
+): buildConnector.connector {
+  const guardedResolve: Resolve = (hostname, options, done) => {
+    resolve(hostname, options, (error, found, family) => {
+      const addresses = typeof found === "string" ? [found] : found.map(({ address }) => address);
+      const refused = error ? undefined : addresses.find(policy.isRefused);
+      if (refused === undefined) done(error, found, family);
+      else done(new TargetRefusedError(refused), "");
+    });
+  };
+  const connect = buildConnector({ timeout: timeoutMs, keepAlive: true, lookup: guardedResolve });
+  return (options, done) => {
+    // A literal address is connected to without a look-up.
+    const host = options.hostname.replace(/^\[|\]$/g, "");
+    if (isIP(host) !== 0 && policy.isRefused(host)) done(new TargetRefusedError(host), null);
+    else connect(options, done);
+  };
+}

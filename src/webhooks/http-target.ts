@@ -1,0 +1,99 @@
+/** Webhooks over HTTP: a pool of connections for each endpoint, kept alive between POSTs. */
+import { type Dispatcher, Pool } from "undici";
+import { createAddressPolicy, TargetRefusedError } from "./address-policy.ts";
+import { createGuardedConnector, type Resolve, systemResolve } from "./guarded-connector.ts";
+import type { Answer, Attempt, Target } from "./target.ts";
+
+/** What is read of an answer's body. It means nothing to us; past this the connection is given up. */
+export const MAX_ANSWER_BYTES = 64 * 1024;
+
+/** Header bytes of an answer. */
+const MAX_ANSWER_HEADER_BYTES = 16 * 1024;
+
+interface EndpointPool {
+  readonly origin: string;
+  readonly connections: number;
+  readonly pool: Pool;
+}
+
+/** `resolve` looks names up, by default as the system does. */
+export function createHttpTarget(resolve: Resolve = systemResolve): Target {
+  const policy = createAddressPolicy();
+  const pools = new Map<string, EndpointPool>();
+
+  function poolFor({ endpoint, timeoutMs, concurrency }: Attempt, origin: string): Pool {
+    const known = pools.get(endpoint);
+    if (known?.origin === origin && known.connections === concurrency) return known.pool;
+    forget(endpoint);
+    const pool = new Pool(origin, {
+      connections: concurrency,
+      pipelining: 1,
+      connect: createGuardedConnector(policy, resolve, timeoutMs),
+      maxHeaderSize: MAX_ANSWER_HEADER_BYTES,
+      // One deadline over everything is kept by `send`.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+    pools.set(endpoint, { origin, connections: concurrency, pool });
+    return pool;
+  }
+
+  function forget(endpoint: string): void {
+    const known = pools.get(endpoint);
+    pools.delete(endpoint);
+    // Attempts under way end first; what their end says was told to whoever sent them.
+    known?.pool.close().catch(() => {});
+  }
+
+  return {
+    async send(attempt, signal) {
+      const deadline = AbortSignal.timeout(attempt.timeoutMs);
+      try {
+        const { origin, pathname, search } = new URL(attempt.url);
+        const answer = await poolFor(attempt, origin).request({
+          method: "POST",
+          path: pathname + search,
+          headers: attempt.headers,
+          body: attempt.body,
+          signal: AbortSignal.any([deadline, signal]),
+        });
+        await drain(answer.body);
+        return {
+          kind: "answered",
+          status: answer.statusCode,
+          retryAfter: single(answer.headers["retry-after"]),
+        };
+      } catch (error) {
+        return explain(error, deadline.aborted);
+      }
+    },
+    forget,
+    async close() {
+      const open = [...pools.values()];
+      pools.clear();
+      await Promise.all(open.map(({ pool }) => pool.destroy()));
+    },
+  };
+}
+
+/** Reads the body to its end, so that the connection can be used again, or gives both up when it is too long. */
+async function drain(body: Dispatcher.ResponseData["body"]): Promise<void> {
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += (chunk as Uint8Array).byteLength;
+    if (bytes > MAX_ANSWER_BYTES) return;
+  }
+}
+
+function single(value: string | string[] | undefined): string | undefined {
+  return typeof value === "string" ? value : value?.[0];
+}
+
+/** Whatever the attempt ended with, as an answer: `send` never rejects, for every end is one to be retried. */
+function explain(error: unknown, isTimeout: boolean): Answer {
+  if (isTimeout) return { kind: "timeout", reason: "timeout" };
+  if (error instanceof TargetRefusedError) return { kind: "refused_target", reason: error.code };
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  if (code === "UND_ERR_CONNECT_TIMEOUT") return { kind: "timeout", reason: code };
+  return { kind: "connection", reason: code ?? "unknown" };
+}

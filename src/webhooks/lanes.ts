@@ -1,0 +1,137 @@
+/** What the dispatcher remembers of lanes, batches and endpoints. Plain records: the rules are in delivery.ts. */
+import { createEndpointCounters, type EndpointCounters } from "./counters.ts";
+import type { LaneKey, OutboxEvent } from "./outbox.ts";
+
+export interface Lane {
+  readonly key: LaneKey;
+  readonly endpoint: Endpoint;
+  /** False once the partition was lost or claimed anew: what is under way for the lane no longer counts. */
+  isLive: boolean;
+  /** `waiting`: in its endpoint's queue. `bound`: its head is in a batch, or being read for one. */
+  place: "idle" | "waiting" | "bound";
+  /** Events came while the lane was bound: the time of the first of them, epoch ms. */
+  moreSinceMs: number | undefined;
+  /** More events than went into the batch that binds it. */
+  hasLeftover: boolean;
+  /** Events at its head that were in a batch that was refused: they travel apart from others. */
+  suspects: number;
+  /** {@link Endpoint.accepted} when the suspects were first refused. */
+  suspectsSince: number;
+  /** Delivered, but the outbox could not be told yet. */
+  unsettled: readonly string[];
+}
+
+/** Heads of lanes of one endpoint that travel together until they are settled. */
+export interface Batch {
+  parts: Part[];
+  /** Its creation, epoch ms: `time_ms` of the body. */
+  timeMs: number;
+  /** Attempts so far of these very events. */
+  attempts: number;
+  /** It is not tried before, epoch ms. */
+  retryAtMs: number;
+  /** Failures while the endpoint took others. */
+  failuresDespiteOthers: number;
+  /** {@link Endpoint.accepted} at its last failure, or at its creation. */
+  acceptedBefore: number;
+  /** {@link Endpoint.accepted} when its events were first refused; undefined: they were not. */
+  refusedSince: number | undefined;
+  /** Refusals since its only event travels alone. */
+  refusals: number;
+  /** {@link Endpoint.failures} when it was last sent. */
+  endpointFailures: number;
+}
+
+export interface Part {
+  readonly lane: Lane;
+  events: readonly OutboxEvent[];
+}
+
+export interface Endpoint {
+  readonly appId: string;
+  readonly id: string;
+  /** By partition. */
+  readonly lanes: Map<number, Lane>;
+  /** Lanes with events and batches to be tried again, next first. */
+  queue: (Lane | Batch)[];
+  /** POSTs under way. */
+  flying: number;
+  /** Failures since the last success. Above 0 it backs off: one POST at a time. */
+  failures: number;
+  /** End of the backoff, epoch ms. */
+  retryAtMs: number;
+  /** `Retry-After`: not even a success of another POST shortens it. Epoch ms. */
+  notBeforeMs: number;
+  /** When waiting lanes may be read: the end of the batching window, epoch ms. */
+  openAtMs: number;
+  /** Events that came in this window. */
+  gathered: number;
+  /** Batches that it took: proof that it is alive. */
+  accepted: number;
+  /** The url that answered 410; nothing is sent to it until it is resumed or has another url. */
+  pausedUrl: string | undefined;
+  /** Why nothing can be sent, once that was logged. */
+  obstacle: string | undefined;
+  isPumping: boolean;
+  needsPump: boolean;
+  cancelTimer: (() => void) | undefined;
+  readonly counters: EndpointCounters;
+}
+
+export function createEndpoint(appId: string, id: string): Endpoint {
+  return {
+    appId,
+    id,
+    lanes: new Map(),
+    queue: [],
+    flying: 0,
+    failures: 0,
+    retryAtMs: 0,
+    notBeforeMs: 0,
+    openAtMs: 0,
+    gathered: 0,
+    accepted: 0,
+    pausedUrl: undefined,
+    obstacle: undefined,
+    isPumping: false,
+    needsPump: false,
+    cancelTimer: undefined,
+    counters: createEndpointCounters(),
+  };
+}
+
+export function createLane(key: LaneKey, endpoint: Endpoint): Lane {
+  return {
+    key,
+    endpoint,
+    isLive: true,
+    place: "idle",
+    moreSinceMs: undefined,
+    hasLeftover: false,
+    suspects: 0,
+    suspectsSince: 0,
+    unsettled: [],
+  };
+}
+
+export function createBatch(parts: Part[], endpoint: Endpoint, timeMs: number): Batch {
+  return {
+    parts,
+    timeMs,
+    attempts: 0,
+    retryAtMs: 0,
+    failuresDespiteOthers: 0,
+    acceptedBefore: endpoint.accepted,
+    refusedSince: undefined,
+    refusals: 0,
+    endpointFailures: 0,
+  };
+}
+
+export function isBatch(entry: Lane | Batch): entry is Batch {
+  return "parts" in entry;
+}
+
+export function eventsOf(batch: Batch): OutboxEvent[] {
+  return batch.parts.flatMap((part) => part.events);
+}

@@ -1,0 +1,233 @@
+/**
+ * Lanes in memory, with what bounds them: an endpoint's lanes together hold a limited number of events, and
+ * past it the oldest becomes a dead letter. Source: architecture.md §5.
+ */
+import { createDeadLetterBox, type DeadLetterBox } from "./dead-letter-box.ts";
+import { createFifo, type Fifo } from "./fifo.ts";
+import type {
+  Backlog,
+  DeadLetter,
+  DeathReason,
+  FailResult,
+  Failure,
+  Head,
+  LaneKey,
+  Loss,
+  OutboxEvent,
+} from "./outbox.ts";
+import type { Now } from "./timer.ts";
+
+export interface LaneBounds {
+  /** Events that may wait for one endpoint, or for an app that is not known. */
+  readonly maxQueuedEvents: number;
+  /** Bytes of their JSON. @default {@link MAX_QUEUED_BYTES} */
+  readonly maxQueuedBytes?: number;
+  /** Dead letters kept for one endpoint; their bytes are bounded as those that wait. */
+  readonly maxDeadLetters: number;
+  readonly maxDeadLetterAgeMs: number;
+}
+
+/** Memory that one endpoint's waiting events may take, however few they are. */
+export const MAX_QUEUED_BYTES = 256 * 1024 * 1024;
+
+/** The most that one failed attempt moves to the dead letters. */
+export const MAX_BURIED_AT_ONCE = 500;
+
+/** The parts of `Outbox` that concern lanes, all answered at once. See there. */
+export interface MemoryLanes {
+  readonly maxQueuedBytes: number;
+  push(lane: LaneKey, event: OutboxEvent, losses: Loss[]): void;
+  ofPartition(partition: number): LaneKey[];
+  head(lane: LaneKey, maxEvents: number, maxBytes: number): Head;
+  settle(lane: LaneKey, ids: readonly string[]): "settled";
+  fail(lane: LaneKey, failure: Failure): FailResult;
+  bury(lane: LaneKey, ids: readonly string[], status: string): FailResult;
+  renew(appId: string, endpointId: string): void;
+  backlogs(): Backlog[];
+  deadLetters(appId: string, endpointId: string, offset: number, limit: number): DeadLetter[];
+  expireDeadLetters(): Loss[];
+}
+
+interface Lane {
+  readonly key: LaneKey;
+  readonly events: Fifo;
+  /** Since the lane last settled. */
+  firstFailureMs: number | undefined;
+  lastStatus: string | undefined;
+}
+
+interface Endpoint {
+  readonly appId: string;
+  readonly endpointId: string;
+  /** By partition. */
+  readonly lanes: Map<number, Lane>;
+  readonly dead: DeadLetterBox;
+  events: number;
+  bytes: number;
+}
+
+export function createMemoryLanes(bounds: LaneBounds, now: Now): MemoryLanes {
+  const { maxQueuedEvents, maxQueuedBytes = MAX_QUEUED_BYTES } = bounds;
+  const endpoints = new Map<string, Endpoint>();
+
+  function endpointOf(appId: string, endpointId: string): Endpoint {
+    const name = endpointName(appId, endpointId);
+    let endpoint = endpoints.get(name);
+    if (!endpoint) {
+      const dead = createDeadLetterBox(bounds.maxDeadLetters, maxQueuedBytes);
+      endpoint = { appId, endpointId, lanes: new Map(), dead, events: 0, bytes: 0 };
+      endpoints.set(name, endpoint);
+    }
+    return endpoint;
+  }
+
+  function find(key: LaneKey): { endpoint: Endpoint; lane: Lane } | undefined {
+    const endpoint = endpoints.get(endpointName(key.appId, key.endpointId));
+    const lane = endpoint?.lanes.get(key.partition);
+    return endpoint && lane && { endpoint, lane };
+  }
+
+  function deadLetter(endpoint: Endpoint, lane: Lane, event: OutboxEvent, reason: DeathReason) {
+    const letter = { event, reason, status: lane.lastStatus, diedMs: now() };
+    return endpoint.dead.add(letter);
+  }
+
+  /** Takes events out of a lane; the empty lane is forgotten, and with it its failures. */
+  function take(endpoint: Endpoint, lane: Lane, ids: ReadonlySet<string>): OutboxEvent[] {
+    const taken = lane.events.remove(ids);
+    endpoint.events -= taken.length;
+    for (const event of taken) endpoint.bytes -= event.bytes;
+    if (lane.events.length === 0) endpoint.lanes.delete(lane.key.partition);
+    return taken;
+  }
+
+  function buryEvents(key: LaneKey, ids: readonly string[], reason: DeathReason): FailResult {
+    const found = find(key);
+    if (!found) return { buried: [], dropped: 0 };
+    const { endpoint, lane } = found;
+    let dropped = 0;
+    const taken = take(endpoint, lane, new Set(ids));
+    for (const event of taken) dropped += deadLetter(endpoint, lane, event, reason);
+    return { buried: taken.map((event) => event.id), dropped };
+  }
+
+  function pushOutOldest(endpoint: Endpoint, losses: Loss[]): void {
+    const lane = oldestLane(endpoint);
+    const event = lane?.events.first;
+    if (!lane || !event) return;
+    take(endpoint, lane, new Set([event.id]));
+    const dropped = deadLetter(endpoint, lane, event, "overflow");
+    losses.push({ ...lane.key, buried: 1, dropped });
+  }
+
+  return {
+    maxQueuedBytes,
+    push(key, event, losses) {
+      const endpoint = endpointOf(key.appId, key.endpointId);
+      let lane = endpoint.lanes.get(key.partition);
+      if (!lane) {
+        lane = { key, events: createFifo(), firstFailureMs: undefined, lastStatus: undefined };
+        endpoint.lanes.set(key.partition, lane);
+      }
+      lane.events.push(event);
+      endpoint.events += 1;
+      endpoint.bytes += event.bytes;
+      while (endpoint.events > maxQueuedEvents || endpoint.bytes > maxQueuedBytes) {
+        pushOutOldest(endpoint, losses);
+      }
+    },
+    ofPartition(partition) {
+      const keys: LaneKey[] = [];
+      for (const { lanes } of endpoints.values()) {
+        const lane = lanes.get(partition);
+        if (lane) keys.push(lane.key);
+      }
+      return keys;
+    },
+    head(key, maxEvents, maxBytes) {
+      const waiting = find(key)?.lane.events;
+      if (!waiting) return { events: [], hasMore: false };
+      const events: OutboxEvent[] = [];
+      let bytes = 0;
+      for (const event of waiting.peek(maxEvents)) {
+        bytes += event.bytes + 1;
+        if (bytes > maxBytes && events.length > 0) break;
+        events.push(event);
+      }
+      return { events, hasMore: events.length < waiting.length };
+    },
+    settle(key, ids) {
+      const found = find(key);
+      if (found) {
+        take(found.endpoint, found.lane, new Set(ids));
+        found.lane.firstFailureMs = undefined;
+        found.lane.lastStatus = undefined;
+      }
+      return "settled";
+    },
+    fail(key, { status, budgetMs }) {
+      const found = find(key);
+      if (!found) return { buried: [], dropped: 0 };
+      const { lane } = found;
+      const nowMs = now();
+      lane.firstFailureMs ??= nowMs;
+      lane.lastStatus = status;
+      if (nowMs - lane.firstFailureMs < budgetMs) return { buried: [], dropped: 0 };
+      const old = lane.events
+        .peek(MAX_BURIED_AT_ONCE)
+        .filter((event) => nowMs - event.retriedFromMs >= budgetMs);
+      return buryEvents(
+        key,
+        old.map((event) => event.id),
+        "budget",
+      );
+    },
+    bury(key, ids, status) {
+      const found = find(key);
+      if (found) found.lane.lastStatus = status;
+      return buryEvents(key, ids, "refused");
+    },
+    renew(appId, endpointId) {
+      const endpoint = endpoints.get(endpointName(appId, endpointId));
+      for (const lane of endpoint?.lanes.values() ?? []) lane.firstFailureMs = undefined;
+    },
+    backlogs: () =>
+      [...endpoints.values()].map((endpoint) => ({
+        appId: endpoint.appId,
+        endpointId: endpoint.endpointId,
+        events: endpoint.events,
+        oldestMs: oldestLane(endpoint)?.events.first?.decidedMs,
+        deadLetters: endpoint.dead.length,
+      })),
+    deadLetters: (appId, endpointId, offset, limit) =>
+      endpoints.get(endpointName(appId, endpointId))?.dead.list(offset, limit) ?? [],
+    expireDeadLetters() {
+      const losses: Loss[] = [];
+      for (const [name, endpoint] of endpoints) {
+        const { appId, endpointId, dead } = endpoint;
+        const dropped = dead.expire(now() - bounds.maxDeadLetterAgeMs);
+        if (dropped > 0) losses.push({ partition: 0, appId, endpointId, buried: 0, dropped });
+        if (endpoint.events === 0 && dead.length === 0) endpoints.delete(name);
+      }
+      return losses;
+    },
+  };
+}
+
+function endpointName(appId: string, endpointId: string): string {
+  return `${appId}:${endpointId}`;
+}
+
+/** The lane whose head was decided first. */
+function oldestLane(endpoint: Endpoint): Lane | undefined {
+  let oldest: Lane | undefined;
+  let oldestMs = Number.POSITIVE_INFINITY;
+  for (const lane of endpoint.lanes.values()) {
+    const decidedMs = lane.events.first?.decidedMs ?? Number.POSITIVE_INFINITY;
+    if (decidedMs < oldestMs) {
+      oldest = lane;
+      oldestMs = decidedMs;
+    }
+  }
+  return oldest;
+}

@@ -1,0 +1,283 @@
+/**
+ * Turns due leaves into events and moves events from each partition's stream into the lanes of the endpoints
+ * that want them. One turn at a time per partition. Source: architecture.md §5, Sweep and Route.
+ */
+import type { App } from "../apps/app.ts";
+import { isWebhookEventType } from "../protocol/webhook-event.ts";
+import { type DispatchContext, errorCode, LOOK_EVERY_MS } from "./context.ts";
+import type { Delivery } from "./delivery.ts";
+import { createMatcher } from "./match.ts";
+import type { Loss, OutboxEvent, Route } from "./outbox.ts";
+
+/** Events that are read and moved in one go. */
+const EVENTS_PER_ROUND = 200;
+
+export interface Router {
+  /** Takes note that the partition has work; the work is done in a later turn. */
+  wake(partition: number): void;
+  /** Claims the partitions and begins to look at them. */
+  start(): Promise<void>;
+  /** The partition turned out to belong to another node. */
+  lost(partition: number): void;
+  /** Gives every partition a last turn; resolves when all have had it. */
+  finish(): Promise<void>;
+  /** Starts nothing more, waits for turns under way and gives the partitions back. */
+  stop(): Promise<void>;
+  readonly counters: {
+    /** Events dropped from holding lanes of unknown apps: lost. */
+    readonly heldDropped: number;
+  };
+}
+
+interface Partition {
+  readonly number: number;
+  isMine: boolean;
+  needsTurn: boolean;
+  turn: Promise<void> | undefined;
+  cancelSweep: (() => void) | undefined;
+}
+
+/** `look` is called with every look at all partitions. */
+export function createRouter(
+  context: DispatchContext,
+  delivery: Delivery,
+  look: () => Promise<void>,
+): Router {
+  const { apps, outbox, settings, now, after, log } = context;
+  const matcher = createMatcher();
+  const partitions = Array.from({ length: outbox.partitions }, (_, number): Partition => {
+    return { number, isMine: false, needsTurn: false, turn: undefined, cancelSweep: undefined };
+  });
+  const heldApps = new Set<string>();
+  const counters = { heldDropped: 0 };
+  let isRunning = false;
+  let isFailing = false;
+  let cancelLook: (() => void) | undefined;
+  let looking: Promise<void> | undefined;
+  let cancelDrain: (() => void) | undefined;
+
+  function wake(number: number): void {
+    const partition = partitions[number];
+    if (!partition || !isRunning) return;
+    partition.needsTurn = true;
+    // A tick later: what one tick appends is routed together, and nobody is called back while appending.
+    cancelDrain ??= after(0, () => {
+      cancelDrain = undefined;
+      for (const each of partitions) if (each.needsTurn) takeTurn(each);
+    });
+  }
+
+  function takeTurn(partition: Partition): void {
+    if (partition.turn || !partition.isMine || !isRunning) return;
+    partition.turn = turns(partition)
+      .then(() => {
+        if (isFailing) log.info({}, "webhook outbox works again");
+        isFailing = false;
+      })
+      .catch((error: unknown) => {
+        // What was not moved is still there; the next look tries again.
+        partition.needsTurn = false;
+        const fields = { partition: partition.number, reason: errorCode(error) };
+        if (!isFailing) log.error(fields, "webhook outbox failed");
+        isFailing = true;
+      })
+      .finally(() => {
+        partition.turn = undefined;
+        if (partition.needsTurn) takeTurn(partition);
+      });
+  }
+
+  async function turns(partition: Partition): Promise<void> {
+    while (partition.needsTurn && partition.isMine && isRunning) {
+      partition.needsTurn = false;
+      const dueMs = await outbox.sweep(partition.number);
+      partition.cancelSweep?.();
+      partition.cancelSweep =
+        dueMs === undefined || !isRunning
+          ? undefined
+          : after(Math.max(0, dueMs - now()), () => wake(partition.number));
+      for (const appId of await outbox.heldApps(partition.number)) {
+        await drain(partition, appId, new Set());
+      }
+      await drain(partition, undefined, new Set(await outbox.heldApps(partition.number)));
+    }
+  }
+
+  /** Routes what is in the stream, or in an app's holding lane, until nothing is left or nothing can be routed. */
+  async function drain(
+    partition: Partition,
+    heldApp: string | undefined,
+    mustHold: Set<string>,
+  ): Promise<void> {
+    for (;;) {
+      const events = await outbox.read(partition.number, heldApp, EVENTS_PER_ROUND);
+      const chosen = await choose(events, mustHold);
+      const stopAt = heldApp === undefined ? -1 : chosen.routes.findIndex((r) => !r.endpointIds);
+      const routes = stopAt === -1 ? chosen.routes : chosen.routes.slice(0, stopAt);
+      if (routes.length === 0) return;
+      const result = await outbox.route(partition.number, heldApp, routes);
+      if (result === "lost") return lost(partition.number);
+      for (const loss of result.losses) book(loss);
+      announce(partition.number, events.slice(0, routes.length), routes, chosen.apps);
+      if (heldApp !== undefined && result.left === 0 && heldApps.delete(heldApp)) {
+        log.info({ app_id: heldApp }, "held webhook events released");
+      }
+      if (result.left === 0 || stopAt !== -1) return;
+    }
+  }
+
+  /** Events that cannot be judged now are to be held, and with them what follows of their app. */
+  async function choose(events: readonly OutboxEvent[], mustHold: Set<string>) {
+    const known = new Map<string, App | undefined>();
+    const routes: Route[] = [];
+    for (const { id, appId, type, channel } of events) {
+      if (!known.has(appId)) known.set(appId, await lookUp(appId));
+      const app = known.get(appId);
+      const endpointIds = mustHold.has(appId) ? undefined : match(app, type, channel);
+      if (!endpointIds) {
+        mustHold.add(appId);
+        noteHeld(appId);
+      }
+      routes.push({ id, endpointIds });
+    }
+    return { routes, apps: known };
+  }
+
+  async function lookUp(appId: string): Promise<App | undefined> {
+    try {
+      return await apps.byId(appId);
+    } catch (error) {
+      // To wait is right whatever failed: the event is held and asked for again.
+      log.warn({ app_id: appId, reason: errorCode(error) }, "app of webhook events not found");
+      return undefined;
+    }
+  }
+
+  function match(
+    app: App | undefined,
+    type: string,
+    channel: string,
+  ): readonly string[] | undefined {
+    if (!app || !isWebhookEventType(type)) return undefined;
+    try {
+      return matcher.endpointIds(app.settings, type, channel);
+    } catch (error) {
+      log.error({ app_id: app.id, reason: errorCode(error) }, "webhook filter cannot be compiled");
+      return undefined;
+    }
+  }
+
+  function noteHeld(appId: string): void {
+    if (heldApps.has(appId)) return;
+    heldApps.add(appId);
+    log.warn({ app_id: appId }, "webhook events held until their app is known");
+  }
+
+  /** Tells the delivery what came into which lane, and counts it. */
+  function announce(
+    partition: number,
+    events: readonly OutboxEvent[],
+    routes: readonly Route[],
+    known: ReadonlyMap<string, App | undefined>,
+  ): void {
+    const counts = new Map<string, { appId: string; endpointId: string; count: number }>();
+    events.forEach(({ appId, type }, at) => {
+      for (const endpointId of routes[at]?.endpointIds ?? []) {
+        const { counters: endpoint } = delivery.endpoint(appId, endpointId);
+        if (isWebhookEventType(type)) endpoint.routed[type] += 1;
+        const name = `${appId}:${endpointId}`;
+        const lane = counts.get(name) ?? { appId, endpointId, count: 0 };
+        lane.count += 1;
+        counts.set(name, lane);
+      }
+    });
+    const { enabled, windowMs } = settings.batching;
+    for (const { appId, endpointId, count } of counts.values()) {
+      const batches = enabled && known.get(appId)?.settings.batchWebhooks === true;
+      delivery.routed({ partition, appId, endpointId }, count, batches ? windowMs : 0);
+    }
+  }
+
+  function book(loss: Loss): void {
+    const { partition, appId, endpointId, buried, dropped } = loss;
+    const fields = { app_id: appId, endpoint: endpointId, partition, reason: "overflow" };
+    if (endpointId === undefined) {
+      counters.heldDropped += dropped;
+      log.error({ ...fields, events: dropped }, "held webhook events dropped");
+      return;
+    }
+    const { counters: endpoint } = delivery.endpoint(appId, endpointId);
+    endpoint.dead += buried;
+    endpoint.dropped += dropped;
+    delivery.pushedOut({ partition, appId, endpointId });
+    log.error({ ...fields, events: buried }, "webhook events became dead letters");
+    if (dropped > 0) log.error({ ...fields, events: dropped }, "webhook dead letters dropped");
+  }
+
+  function lost(number: number): void {
+    const partition = partitions[number];
+    if (!partition?.isMine) return;
+    partition.isMine = false;
+    partition.cancelSweep?.();
+    delivery.forgetPartition(number);
+    log.info({ partition: number }, "webhook partition lost");
+  }
+
+  async function claim(partition: Partition): Promise<void> {
+    const { number } = partition;
+    const result = await outbox.claim(number);
+    if (result === "lost") return lost(number);
+    if (result === "new") {
+      delivery.forgetPartition(number);
+      for (const lane of await outbox.lanes(number)) delivery.routed(lane, 0, 0);
+    }
+    partition.isMine = true;
+    partition.needsTurn = true;
+    takeTurn(partition);
+  }
+
+  async function lookAtAll(): Promise<void> {
+    await Promise.all(partitions.map(claim));
+    for (const loss of await outbox.expireDeadLetters()) book(loss);
+    await look();
+  }
+
+  function lookLater(): void {
+    if (!isRunning) return;
+    cancelLook = after(LOOK_EVERY_MS, () => {
+      looking = lookAtAll()
+        .catch((error: unknown) => log.warn({ reason: errorCode(error) }, "webhook look failed"))
+        .finally(lookLater);
+    });
+  }
+
+  return {
+    counters,
+    wake,
+    async start() {
+      isRunning = true;
+      await outbox.listen(wake);
+      await lookAtAll();
+      lookLater();
+    },
+    lost,
+    async finish() {
+      for (const partition of partitions) {
+        partition.needsTurn = true;
+        takeTurn(partition);
+      }
+      while (partitions.some(({ turn }) => turn !== undefined)) {
+        await Promise.all(partitions.map(({ turn }) => turn));
+      }
+    },
+    async stop() {
+      isRunning = false;
+      cancelLook?.();
+      cancelDrain?.();
+      for (const partition of partitions) partition.cancelSweep?.();
+      await looking;
+      await Promise.all(partitions.map((partition) => partition.turn));
+      for (const { number, isMine } of partitions) if (isMine) await outbox.release(number);
+    },
+  };
+}

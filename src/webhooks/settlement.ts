@@ -1,0 +1,170 @@
+/** What an attempt's end does to its batch, its lanes and its endpoint. Source: architecture.md §5, Failure. */
+import { backoffMs } from "./backoff.ts";
+import { type DispatchContext, errorCode } from "./context.ts";
+import { cut, giveBack, narrow, releaseLane, requeue } from "./lane-queue.ts";
+import { type Batch, type Endpoint, eventsOf, type Part } from "./lanes.ts";
+import type { FailResult } from "./outbox.ts";
+import { failureStatus, faultOf, retryAfterMs } from "./outcome.ts";
+import type { Answer } from "./target.ts";
+
+/** An event that its receiver refuses so often while taking others is given up. */
+const MAX_REFUSALS = 3;
+
+export interface Settlement {
+  /** The endpoint took the batch: each lane settles alone. */
+  delivered(batch: Batch, endpoint: Endpoint): Promise<void>;
+  /** It did not: answers in how many ms it is tried again, at the earliest. */
+  failed(batch: Batch, endpoint: Endpoint, url: string, answer: Answer): Promise<number>;
+  /** From now on nobody waits longer than the first backoff: the server is about to stop. */
+  hurry(): void;
+}
+
+/** `onLost` is told of a partition that belongs to another node now. */
+export function createSettlement(
+  context: DispatchContext,
+  onLost: (partition: number) => void,
+): Settlement {
+  const { outbox, settings, now, random, log, onDelivered } = context;
+  let isHurried = false;
+
+  async function settlePart({ lane, events }: Part): Promise<void> {
+    const ids = events.map((event) => event.id);
+    try {
+      const result = await outbox.settle(lane.key, ids);
+      if (result === "lost") onLost(lane.key.partition);
+    } catch (error) {
+      // It is settled before the lane is read again, so that what was delivered is not sent twice for this.
+      lane.unsettled = ids;
+      log.warn(
+        { partition: lane.key.partition, reason: errorCode(error) },
+        "webhook delivery could not be recorded",
+      );
+    }
+    releaseLane(lane, settings.batching.windowMs, now());
+  }
+
+  /** Takes what the outbox buried out of the part. */
+  async function bookPart(
+    part: Part,
+    book: () => FailResult | "lost" | Promise<FailResult | "lost">,
+    reason: string,
+  ): Promise<void> {
+    const { lane } = part;
+    const { appId, endpointId, partition } = lane.key;
+    try {
+      const result = await book();
+      if (result === "lost") return onLost(partition);
+      const { counters } = lane.endpoint;
+      counters.dead += result.buried.length;
+      counters.dropped += result.dropped;
+      if (result.buried.length === 0) return;
+      const buried = new Set(result.buried);
+      part.events = part.events.filter((event) => !buried.has(event.id));
+      lane.hasLeftover = true;
+      const fields = { app_id: appId, endpoint: endpointId, partition, reason };
+      log.error({ ...fields, events: buried.size }, "webhook events became dead letters");
+      if (result.dropped > 0) {
+        log.error({ ...fields, events: result.dropped }, "webhook dead letters dropped");
+      }
+    } catch (error) {
+      log.warn({ partition, reason: errorCode(error) }, "webhook failure could not be recorded");
+    }
+  }
+
+  /** Drops what is buried or lost from the batch and lets lanes go that have nothing left in it. */
+  function trim(batch: Batch): void {
+    for (const { lane, events } of batch.parts) if (events.length === 0) giveBack(lane, now());
+    narrow(batch, now(), (part) => part.lane.isLive);
+  }
+
+  function delay(failures: number): number {
+    return backoffMs(settings.retry, isHurried ? 1 : failures, random);
+  }
+
+  async function refused(batch: Batch, endpoint: Endpoint, status: string): Promise<number> {
+    if (eventsOf(batch).length > 1) {
+      cut(batch, endpoint, now());
+      return 0;
+    }
+    batch.refusals += 1;
+    const tookOthers = endpoint.accepted > (batch.refusedSince ?? endpoint.accepted);
+    if (batch.refusals >= MAX_REFUSALS && tookOthers) {
+      for (const part of batch.parts) {
+        const ids = part.events.map((event) => event.id);
+        await bookPart(part, () => outbox.bury(part.lane.key, ids, status), "refused");
+      }
+      trim(batch);
+    }
+    const waitMs = delay(batch.refusals);
+    batch.retryAtMs = now() + waitMs;
+    requeue(batch, endpoint);
+    return waitMs;
+  }
+
+  function backOff(batch: Batch, endpoint: Endpoint, answer: Answer): number {
+    const nowMs = now();
+    // POSTs that were under way together count as one failure.
+    const failures = batch.endpointFailures + 1;
+    if (failures > endpoint.failures) {
+      endpoint.failures = failures;
+      endpoint.retryAtMs = nowMs + delay(failures);
+    }
+    const askedMs = Math.min(retryAfterMs(answer, nowMs), settings.retry.maxMs);
+    endpoint.notBeforeMs = Math.max(endpoint.notBeforeMs, nowMs + askedMs);
+    if (endpoint.accepted > batch.acceptedBefore) {
+      batch.failuresDespiteOthers += 1;
+      batch.retryAtMs = nowMs + delay(batch.failuresDespiteOthers);
+    }
+    batch.acceptedBefore = endpoint.accepted;
+    requeue(batch, endpoint);
+    return Math.max(endpoint.retryAtMs, endpoint.notBeforeMs, batch.retryAtMs) - nowMs;
+  }
+
+  function pause(endpoint: Endpoint, url: string): void {
+    if (endpoint.pausedUrl === url) return;
+    endpoint.pausedUrl = url;
+    log.error(
+      { app_id: endpoint.appId, endpoint: endpoint.id },
+      "webhook endpoint paused because it answered 410",
+    );
+  }
+
+  return {
+    async delivered(batch, endpoint) {
+      if (endpoint.failures > 0) {
+        log.info({ app_id: endpoint.appId, endpoint: endpoint.id }, "webhook endpoint recovered");
+      }
+      endpoint.accepted += 1;
+      endpoint.failures = 0;
+      endpoint.retryAtMs = 0;
+      const nowMs = now();
+      for (const event of eventsOf(batch)) {
+        endpoint.counters.delivered += 1;
+        onDelivered(nowMs - event.decidedMs, endpoint.appId, endpoint.id);
+      }
+      await Promise.all(batch.parts.filter(({ lane }) => lane.isLive).map(settlePart));
+    },
+    async failed(batch, endpoint, url, answer) {
+      const status = failureStatus(answer);
+      const fault = faultOf(answer);
+      const isProven =
+        fault === "doubtful" &&
+        batch.refusedSince !== undefined &&
+        endpoint.accepted > batch.refusedSince;
+      if (fault === "batch" || fault === "doubtful") batch.refusedSince ??= endpoint.accepted;
+      if (fault === "gone") pause(endpoint, url);
+      const failure = { status, budgetMs: settings.retry.budgetMs };
+      await Promise.all(
+        batch.parts
+          .filter(({ lane }) => lane.isLive)
+          .map((part) => bookPart(part, () => outbox.fail(part.lane.key, failure), "budget")),
+      );
+      trim(batch);
+      if (fault === "batch" || isProven) return refused(batch, endpoint, status);
+      return backOff(batch, endpoint, answer);
+    },
+    hurry() {
+      isHurried = true;
+    },
+  };
+}

@@ -1,0 +1,220 @@
+/** The room's face: builds the dispatcher from its parts and answers what operators ask. Source: architecture.md §5. */
+import type { Apps } from "../apps/app.ts";
+import type { Log } from "../protocol/log.ts";
+import { type DispatchContext, LOOK_EVERY_MS } from "./context.ts";
+import type { EndpointCounters } from "./counters.ts";
+import { createDelivery } from "./delivery.ts";
+import { createHttpTarget } from "./http-target.ts";
+import type { Endpoint } from "./lanes.ts";
+import type { Backlog, DeadLetter, Outbox } from "./outbox.ts";
+import { createRouter, type Router } from "./router.ts";
+import type { WebhookSettings } from "./settings.ts";
+import type { Target } from "./target.ts";
+import { type After, type Now, after as realAfter } from "./timer.ts";
+
+export interface WebhooksParts {
+  readonly apps: Apps;
+  readonly outbox: Outbox;
+  readonly settings: WebhookSettings;
+  readonly now: Now;
+  /** 0 ≤ x < 1: the jitter of backoffs. */
+  readonly random: () => number;
+  readonly log: Log;
+  /** Pipit's, for the User-Agent. */
+  readonly version: string;
+  /** Called for each event that an endpoint took: ms from its decision to the 2xx. */
+  readonly onDelivered?: (latencyMs: number, appId: string, endpointId: string) => void;
+  /** How batches leave. @default over HTTP */
+  readonly target?: Target;
+  /** @default setTimeout */
+  readonly after?: After;
+}
+
+/** `paused`: it answered 410. `backing_off`: its last attempt failed. */
+export type EndpointState = "healthy" | "backing_off" | "paused";
+
+/** An endpoint as the metrics see it. Every configured one has a report, and every one with a backlog. */
+export interface EndpointReport {
+  readonly appId: string;
+  readonly endpointId: string;
+  readonly state: EndpointState;
+  readonly counters: Readonly<EndpointCounters>;
+  /** Events that wait. */
+  readonly backlog: number;
+  /** Since the decision of the oldest of them; 0 when none waits. */
+  readonly oldestAgeMs: number;
+  readonly deadLetters: number;
+}
+
+/** What waits before it belongs to an endpoint, and what was lost there. */
+export interface QueueReport {
+  readonly unrouted: number;
+  readonly held: number;
+  /** Events dropped from a full stream or holding lane. */
+  readonly dropped: number;
+}
+
+/** Events that a stop leaves behind. `endpointId` undefined: not assigned to any endpoint yet. */
+export interface Undelivered {
+  readonly appId: string | undefined;
+  readonly endpointId: string | undefined;
+  readonly events: number;
+  readonly deadLetters: number;
+}
+
+export interface Webhooks {
+  /** Begins to route and deliver; rejects when the outbox cannot be reached. */
+  start(): Promise<void>;
+  /**
+   * Routes what was decided, tries for at most `deadlineMs` to deliver all that waits, without batching windows
+   * and long backoffs, then stops. Close the channel state before: it appends its pending leaves. Answers what
+   * the stop leaves behind, which is also logged. Repeatable.
+   */
+  close(deadlineMs: number): Promise<readonly Undelivered[]>;
+  endpoints(): Promise<readonly EndpointReport[]>;
+  queues(): Promise<QueueReport>;
+  /** Oldest first. @default offset 0, limit 100 */
+  deadLetters(
+    appId: string,
+    endpointId: string,
+    offset?: number,
+    limit?: number,
+  ): Promise<readonly DeadLetter[]>;
+  /** Sends to a paused endpoint again, with a new retry budget. Nothing happens to one that is not paused. */
+  resume(appId: string, endpointId: string): Promise<void>;
+}
+
+export function createWebhooks(parts: WebhooksParts): Webhooks {
+  const { apps, outbox, now, log } = parts;
+  const context: DispatchContext = {
+    ...parts,
+    target: parts.target ?? createHttpTarget(),
+    after: parts.after ?? realAfter,
+    onDelivered: parts.onDelivered ?? (() => {}),
+  };
+  const delivery = createDelivery(context, (partition) => router.lost(partition));
+  const router: Router = createRouter(context, delivery, look);
+  let isStarted = false;
+  let closing: Promise<readonly Undelivered[]> | undefined;
+
+  /** Tries endpoints that could not be sent to, and forgets those that are gone with nothing left. */
+  async function look(): Promise<void> {
+    const configured = configuredEndpoints();
+    const { endpoints } = await outbox.backlogs();
+    const kept = new Set(endpoints.map(({ appId, endpointId }) => `${appId}:${endpointId}`));
+    for (const endpoint of delivery.endpoints()) {
+      const name = `${endpoint.appId}:${endpoint.id}`;
+      if (endpoint.obstacle !== undefined) delivery.pump(endpoint);
+      const isBusy = endpoint.flying > 0 || endpoint.queue.length > 0 || endpoint.isPumping;
+      if (!isBusy && !configured.has(name) && !kept.has(name)) delivery.forget(endpoint);
+    }
+  }
+
+  function configuredEndpoints(): Map<string, { appId: string; endpointId: string }> {
+    const found = new Map<string, { appId: string; endpointId: string }>();
+    for (const app of apps.known()) {
+      for (const { id } of app.settings.webhooks) {
+        found.set(`${app.id}:${id}`, { appId: app.id, endpointId: id });
+      }
+    }
+    return found;
+  }
+
+  function report(endpoint: Endpoint, backlog: Backlog | undefined): EndpointReport {
+    return {
+      appId: endpoint.appId,
+      endpointId: endpoint.id,
+      state: stateOf(endpoint),
+      counters: endpoint.counters,
+      backlog: backlog?.events ?? 0,
+      oldestAgeMs: backlog?.oldestMs === undefined ? 0 : Math.max(0, now() - backlog.oldestMs),
+      deadLetters: backlog?.deadLetters ?? 0,
+    };
+  }
+
+  async function stop(deadlineMs: number): Promise<readonly Undelivered[]> {
+    if (isStarted) await deliverRest(deadlineMs);
+    await delivery.stop();
+    await router.stop();
+    await context.target.close();
+    const rest = await undelivered();
+    for (const { appId, endpointId, events, deadLetters } of rest) {
+      log.error(
+        { app_id: appId, endpoint: endpointId, events, dead_letters: deadLetters },
+        "webhook events left behind",
+      );
+    }
+    await outbox.close();
+    return rest;
+  }
+
+  async function deliverRest(deadlineMs: number): Promise<void> {
+    let cancel: (() => void) | undefined;
+    const deadline = new Promise<void>((resolve) => {
+      cancel = context.after(deadlineMs, resolve);
+    });
+    const rest = router.finish().then(() => {
+      delivery.hurry();
+      return delivery.drained();
+    });
+    await Promise.race([rest, deadline]);
+    cancel?.();
+  }
+
+  async function undelivered(): Promise<Undelivered[]> {
+    const { unrouted, held, endpoints } = await outbox.backlogs();
+    const rest: Undelivered[] = endpoints
+      .filter(({ events, deadLetters }) => events > 0 || deadLetters > 0)
+      .map(({ appId, endpointId, events, deadLetters }) => {
+        return { appId, endpointId, events, deadLetters };
+      });
+    const unassigned = unrouted + held;
+    if (unassigned > 0) {
+      rest.push({ appId: undefined, endpointId: undefined, events: unassigned, deadLetters: 0 });
+    }
+    return rest;
+  }
+
+  return {
+    async start() {
+      isStarted = true;
+      await router.start();
+      log.info({ driver: outbox.driver, look_every_ms: LOOK_EVERY_MS }, "webhooks started");
+    },
+    close(deadlineMs) {
+      closing ??= stop(deadlineMs);
+      return closing;
+    },
+    async endpoints() {
+      const backlogs = new Map<string, Backlog>();
+      for (const backlog of (await outbox.backlogs()).endpoints) {
+        backlogs.set(`${backlog.appId}:${backlog.endpointId}`, backlog);
+        delivery.endpoint(backlog.appId, backlog.endpointId);
+      }
+      for (const { appId, endpointId } of configuredEndpoints().values()) {
+        delivery.endpoint(appId, endpointId);
+      }
+      return [...delivery.endpoints()].map((endpoint) =>
+        report(endpoint, backlogs.get(`${endpoint.appId}:${endpoint.id}`)),
+      );
+    },
+    async queues() {
+      const { unrouted, held, overrun } = await outbox.backlogs();
+      return { unrouted, held, dropped: overrun + router.counters.heldDropped };
+    },
+    async deadLetters(appId, endpointId, offset = 0, limit = 100) {
+      return outbox.deadLetters(appId, endpointId, offset, limit);
+    },
+    async resume(appId, endpointId) {
+      const endpoint = delivery.endpoint(appId, endpointId);
+      endpoint.pausedUrl = undefined;
+      await outbox.renew(appId, endpointId);
+      delivery.pump(endpoint);
+    },
+  };
+}
+
+function stateOf(endpoint: Endpoint): EndpointState {
+  if (endpoint.pausedUrl !== undefined) return "paused";
+  return endpoint.failures > 0 ? "backing_off" : "healthy";
+}
