@@ -1,14 +1,18 @@
 /** Connects the rooms' plain numbers to the metrics. Everything here runs at scrape time only. */
-import type { Apps } from "./apps/app.ts";
+import type { Apps, AppTraffic } from "./apps/app.ts";
 import type { MemoryCacheStore } from "./cache/memory-cache-store.ts";
 import type { ChannelState } from "./channel-state/channel-state.ts";
 import type { ChannelsCounters } from "./channels/counters.ts";
 import type { ConnectionRegistry } from "./connections/registry.ts";
 import type { HttpCounters } from "./http/http-counters.ts";
-import type { ChannelTotals, ServerMetricsSources } from "./observability/metrics-sources.ts";
+import type {
+  ChannelTotals,
+  ServerMetricsSources,
+  WebhookEndpointSample,
+} from "./observability/metrics-sources.ts";
 import type { TransportCounters } from "./transport/counters.ts";
 import { VERSION } from "./version.ts";
-import type { Webhooks } from "./webhooks/webhooks.ts";
+import type { EndpointReport, Webhooks } from "./webhooks/webhooks.ts";
 
 export interface MetricsParts {
   readonly uws: () => { readonly name: string; readonly version: string } | undefined;
@@ -36,11 +40,24 @@ const LIMITS_BY_REFUSAL = {
 export function metricsSources(parts: MetricsParts): ServerMetricsSources {
   const { apps, connections, state, channels, transport, http, cache, webhooks } = parts;
 
-  function perApp(count: (traffic: Traffic) => number): Map<string, number> {
-    return new Map([...apps.known()].map(({ id, traffic }) => [id, count(traffic)]));
+  function sum(count: (traffic: AppTraffic) => number): number {
+    let total = 0;
+    for (const { traffic } of apps.known()) total += count(traffic);
+    return total;
+  }
+
+  function refusals(): Map<string, number> {
+    const counts = new Map<string, number>();
+    for (const { traffic } of apps.known()) {
+      for (const [reason, count] of traffic.refusals) {
+        counts.set(reason, (counts.get(reason) ?? 0) + count);
+      }
+    }
+    return counts;
   }
 
   function limitsHit(): Map<string, number> {
+    const refused = refusals();
     const hit = new Map<string, number>([
       ["backpressure", transport.slowConsumersClosed],
       ["request_body", transport.bodiesRefused + http.bodiesTooLarge],
@@ -49,9 +66,7 @@ export function metricsSources(parts: MetricsParts): ServerMetricsSources {
       ["node_connections", channels.handshakesRefused.get(4100) ?? 0],
     ]);
     for (const [refusal, limit] of Object.entries(LIMITS_BY_REFUSAL)) {
-      let count = 0;
-      for (const { traffic } of apps.known()) count += traffic.refusals.get(refusal) ?? 0;
-      hit.set(limit, count);
+      hit.set(limit, refused.get(refusal) ?? 0);
     }
     return hit;
   }
@@ -93,19 +108,38 @@ export function metricsSources(parts: MetricsParts): ServerMetricsSources {
     connectionsRefused: () => channels.handshakesRefused,
     slowConsumersClosed: () => transport.slowConsumersClosed,
     limitsHit,
-    eventsPublished: () => perApp((traffic) => traffic.eventsPublished),
-    clientEvents: () => perApp((traffic) => traffic.clientEvents),
-    clientEventsRejected: () =>
-      new Map(
-        [...apps.known()].map(({ id, traffic }) => [
-          id,
-          new Map([...traffic.refusals].filter(([reason]) => reason.startsWith("client_event"))),
-        ]),
-      ),
+    eventsPublished: () => sum((traffic) => traffic.eventsPublished),
+    clientEvents: () => sum((traffic) => traffic.clientEvents),
+    refusals,
+    failures: () => ({
+      cache_read: channels.cacheFailures,
+      client_event_relay: channels.relayFailures,
+      http_unavailable: http.unavailable,
+      http_internal: http.failed,
+    }),
     httpRequests: () => http.requests as Record<string, Record<string, number>>,
     cache: () => ({ ...cache.sizes(), evictions: cache.counters.evictions }),
-    ...webhookSources(webhooks),
+    webhookEndpoints: async () => (await webhooks.endpoints()).map(endpointSample),
+    webhookStream: async () => {
+      const { unrouted, held, dropped } = await webhooks.queues();
+      return { unrouted, held, overrun: dropped };
+    },
   };
 }
 
-type Traffic = Parameters<Parameters<typeof Array.prototype.map>[0]>[0]["traffic"];
+function endpointSample(report: EndpointReport): WebhookEndpointSample {
+  const { counters } = report;
+  return {
+    appId: report.appId,
+    endpoint: report.endpointId,
+    eventsByType: counters.routed,
+    attemptsByOutcome: counters.attempts,
+    delivered: counters.delivered,
+    deadLettered: counters.dead,
+    dropped: counters.dropped,
+    queued: report.backlog,
+    oldestAgeMs: report.oldestAgeMs,
+    deadLetters: report.deadLetters,
+    isPaused: report.state === "paused",
+  };
+}

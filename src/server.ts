@@ -172,7 +172,7 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
     random: Math.random,
     log: room("webhooks"),
     version: VERSION,
-    onDelivered: (appId, endpointId, latencyMs) =>
+    onDelivered: (latencyMs, appId, endpointId) =>
       observations.webhookDelivered(appId, endpointId, latencyMs / 1_000),
   });
   const observations = registerServerMetrics(
@@ -223,7 +223,7 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
     // The first 60 % for the clients, the rest for what their leaving has to tell receivers.
     await channels.drain(graceMs * 0.6);
     await state.close();
-    await webhooks.close(deadlineMs);
+    await webhooks.close(Math.max(0, deadlineMs - now()));
     await closeParts();
     logger.info({}, "stopped");
   }
@@ -231,7 +231,7 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
   return {
     listen: () =>
       lifecycle.start(start, async () => {
-        await webhooks.close(now());
+        await webhooks.close(0);
         await state.close();
         await closeParts();
       }),
