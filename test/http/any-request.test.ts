@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { randomInt } from "node:crypto";
+import { test } from "node:test";
+import { createTestApi, signedQuery, withSubscriptionCount } from "./test-api.ts";
+
+/** The same numbers for the same seed, so that a failure can be run again. */
+function randomSource(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}
+
+const METHODS = ["GET", "POST", "HEAD", "OPTIONS", "PUT", "DELETE"];
+const PATHS = [
+  "/apps/3/events",
+  "/apps/3/batch_events",
+  "/apps/3/channels",
+  "/apps/3/channels/presence-a",
+  "/apps/3/channels/cache-a",
+  "/apps/3/channels/presence-a/users",
+  "/apps/3/users/1/terminate_connections",
+  "/users/1/terminate_connections",
+  "/up/3",
+  "/%",
+  "/apps/%ff/events",
+  "/apps/__proto__/channels/constructor",
+];
+const BODIES = [
+  "",
+  "{}",
+  "[]",
+  "null",
+  '"x"',
+  "{",
+  '{"name":"n","channel":"a","data":"x"}',
+  '{"name":"n","channels":["a","presence-b"],"data":{"a":[1]},"info":"user_count"}',
+  '{"batch":[{"name":"n","channel":"a","data":""}]}',
+  '{"batch":[null]}',
+  '{"batch":{"length":3}}',
+  '{"name":{"length":1},"channels":{"length":1},"data":1,"__proto__":1}',
+  `{"name":"n","channel":"a","data":${"[".repeat(9_000)}${"]".repeat(9_000)}}`,
+];
+const VALUES = ["", "user_count", "cache,,user_count", "presence-", "%", "constructor", "1"];
+
+test("any request, signed or not, is answered below 500 with JSON that fits its status", async (t) => {
+  const seed = randomInt(2 ** 32);
+  t.diagnostic(`seed ${seed}`);
+  const below = randomSource(seed);
+  const pick = (from: readonly string[]): string => from[below(from.length)] ?? "";
+  const mutate = (text: string): string => {
+    if (text === "" || below(3) > 0) return text;
+    const at = below(text.length);
+    return text.slice(0, at) + String.fromCharCode(32 + below(95)) + text.slice(at + below(3));
+  };
+  const api = createTestApi(withSubscriptionCount());
+  const statuses = new Set<number>();
+  for (let round = 0; round < 10_000; round++) {
+    const method = pick(METHODS);
+    const path = mutate(pick(PATHS));
+    const body = mutate(pick(BODIES));
+    const params = { info: pick(VALUES), filter_by_prefix: pick(VALUES) };
+    const query = mutate(signedQuery(method, path, params, body));
+    const request = { method, path, body, query };
+    const answer = await api.request(request);
+    statuses.add(answer.status);
+    const asked = `seed ${seed}: ${JSON.stringify(request).slice(0, 300)}`;
+    assert.ok(answer.status >= 200 && answer.status < 500, asked);
+    if (answer.status >= 400 && answer.contentType === undefined) {
+      const { code } = answer.json as { code?: unknown };
+      assert.equal(code, answer.status, asked);
+      assert.ok(answer.error.length > 0, asked);
+    }
+  }
+  for (const status of [200, 204, 400, 401, 404, 405]) assert.ok(statuses.has(status), `${status}`);
+  assert.deepEqual(api.errors, []);
+});
