@@ -29,7 +29,7 @@ export interface HttpAnswer {
 export interface BodyWanted {
   readonly route: string;
   readonly maxBodyBytes: number;
-  /** The answer to a body over `maxBodyBytes`. Counted when it is read: read it once, to send it. */
+  /** The answer to a body over `maxBodyBytes`. Counted as an answer when it is read: read it once, to send it. */
   readonly tooLarge: HttpAnswer;
   /** `body` is only valid in this call: what is kept of it must be copied. */
   finish(body: Buffer): HttpAnswer | Promise<HttpAnswer>;

@@ -6,7 +6,7 @@ export interface HttpCounters {
   readonly requests: Readonly<Record<string, Readonly<Record<number, number>>>>;
   /** Requests that met a rate limit (429). */
   readonly rateLimited: number;
-  /** Bodies over the bound (413). */
+  /** Bodies announced over the bound (413). Those that turn out so while they are read, transport counts. */
   readonly bodiesTooLarge: number;
   /** Requests that a cluster service could not serve (503). */
   readonly unavailable: number;

@@ -200,9 +200,8 @@ export function createHttpApi(parts: HttpApiParts): RestApi {
     return {
       route: visit.route,
       maxBodyBytes,
-      // A getter: it is only the answer, and only counted, when transport takes it.
+      // A getter: it is counted among the answers only when transport takes it.
       get tooLarge() {
-        counters.bodiesTooLarge += 1;
         return answer(visit, tooLargeReply("more"));
       },
       finish: (body) => answerBody(visit, match, app, query, body),
