@@ -17,8 +17,8 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const DIST = join(ROOT, "dist");
-/** Names the sources of the last build; its age is the build's. */
-const STAMP = join(DIST, ".sources.json");
+/** Names the sources of the last build; its age is the build's. Not in dist/, which is published. */
+const STAMP = join(ROOT, "node_modules", ".cache", "pipit-build.json");
 /** What a build depends on besides the sources. */
 const SETTINGS = ["tsconfig.json", "src/tsconfig.json", "package-lock.json"];
 
@@ -26,7 +26,8 @@ const sources = filesUnder(join(ROOT, "src"));
 if (process.argv.includes("--force") || !isFresh()) build();
 
 function isFresh(): boolean {
-  if (!existsSync(STAMP) || readFileSync(STAMP, "utf8") !== JSON.stringify(sources)) return false;
+  if (!existsSync(join(DIST, "main.js")) || !existsSync(STAMP)) return false;
+  if (readFileSync(STAMP, "utf8") !== JSON.stringify(sources)) return false;
   const builtMs = statSync(STAMP).mtimeMs;
   return [...sources.map((file) => join("src", file)), ...SETTINGS].every(
     (file) => statSync(join(ROOT, file)).mtimeMs <= builtMs,
@@ -53,6 +54,7 @@ function build(): void {
   }
   removeLeftovers();
   chmodSync(join(DIST, "main.js"), 0o755);
+  mkdirSync(dirname(STAMP), { recursive: true });
   writeFileSync(STAMP, JSON.stringify(sources));
   utimesSync(STAMP, startedAt, startedAt);
   console.log(`built dist/ in ${Math.round(performance.now() - startedMs)} ms`);
