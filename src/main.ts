@@ -1,22 +1,18 @@
 #!/usr/bin/env node
 /** The process behind `pipit`: hands the outside world to the command line. */
-import { readFileSync } from "node:fs";
 import { runCli } from "./cli/run.ts";
 import { createLogger } from "./observability/logger.ts";
 import { createServer } from "./server.ts";
 import { loadUws } from "./transport/uws.ts";
+import { VERSION } from "./version.ts";
 
 /** How long the end of the process waits for its output. */
 const LINGER_MS = 2_000;
 
-const manifest: unknown = JSON.parse(
-  readFileSync(new URL("../package.json", import.meta.url), "utf8"),
-);
-
 const exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
   cwd: process.cwd(),
-  version: versionIn(manifest),
+  version: VERSION,
   isTerminal: process.stdout.isTTY === true,
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
@@ -30,9 +26,4 @@ if (exitCode !== undefined) {
   process.exitCode = exitCode;
   // A start that failed half-way must not be kept alive by what it had opened.
   setTimeout(() => process.exit(), LINGER_MS).unref();
-}
-
-function versionIn(value: unknown): string {
-  const isManifest = typeof value === "object" && value !== null && "version" in value;
-  return isManifest ? String(value.version) : "unknown";
 }

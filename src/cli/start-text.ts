@@ -1,34 +1,41 @@
 /** What `pipit start` prints once it listens: for a person who wants to go on from here. Never a secret. */
 import type { AppConfig, Config } from "../config/config.ts";
+import type { CommandedServer } from "./world.ts";
 
-export interface Started {
+export interface Origin {
   readonly version: string;
-  readonly uws: { readonly name: string; readonly version: string };
+  /** The file that the configuration came from. */
   readonly file: string | undefined;
-  /** The port that was opened; another than configured only when 0 was. */
-  readonly port: number;
 }
 
-export function startText(config: Config, started: Started): string {
-  const { uws } = started;
-  const { metrics } = config;
+export function startText(config: Config, server: CommandedServer, origin: Origin): string {
+  const { uws, drivers } = server.describe();
+  const address = server.address();
+  const port = address?.port ?? config.port;
   const secure = config.ssl === undefined ? "" : "s";
-  const authority = `${bracketed(config.host)}:${started.port}${config.path_prefix}`;
-  const metricsPort = metrics.port === 0 ? "<free port>" : metrics.port;
+  const authority = `${bracketed(config.host)}:${port}${config.path_prefix}`;
+  const metricsPort = address?.metrics?.port ?? config.metrics.port;
+  const metrics = `http://${bracketed(config.metrics.host)}:${metricsPort}/metrics`;
   const lines = [
     ["Clients", `ws${secure}://${authority}/app/<key>`],
     ["HTTP API", `http${secure}://${authority}/apps/<id>`],
-    [
-      "Metrics",
-      metrics.enabled ? `http://${bracketed(metrics.host)}:${metricsPort}/metrics` : "off",
-    ],
+    ["Metrics", config.metrics.enabled ? metrics : "off"],
     ...config.app_manager.apps.map((app, index) => [index === 0 ? "Apps" : "", appText(app)]),
-    ["Drivers", `apps ${config.app_manager.driver}; adapter, channel state, cache, outbox memory`],
-    ["Native", `${uws.name} ${uws.version}, Node ${process.versions.node}`],
-    ["Config", started.file ?? "defaults, environment and flags"],
+    ["Drivers", driverText(drivers)],
+    ["Native", `${uws?.name ?? "not loaded"} ${uws?.version ?? ""}, Node ${process.versions.node}`],
+    ["Config", origin.file ?? "defaults, environment and flags"],
   ];
   const body = lines.map(([name = "", text = ""]) => `  ${name.padEnd(10)}${text}\n`).join("");
-  return `Pipit ${started.version} is listening.\n\n${body}\n${nextText(config, started.port)}`;
+  return `Pipit ${origin.version} is listening.\n\n${body}\n${nextText(config, port)}`;
+}
+
+/** `memory (apps, adapter, cache)`: parts with one driver together. */
+function driverText(drivers: Readonly<Record<string, string>>): string {
+  const parts = new Map<string, string[]>();
+  for (const [part, driver] of Object.entries(drivers)) {
+    parts.set(driver, [...(parts.get(driver) ?? []), part.replaceAll("_", " ")]);
+  }
+  return [...parts].map(([driver, names]) => `${driver} (${names.join(", ")})`).join("; ");
 }
 
 function appText(app: AppConfig): string {

@@ -18,8 +18,7 @@ export async function start(
   const { config, warnings, file } = loaded;
   world.err(warningText(warnings));
   try {
-    const uws = await world.loadedUws();
-    const server = world.createServer(config, file === undefined ? {} : { loadedFrom: file });
+    const server = world.createServer(config);
     stopOnSignals(server, {
       process: world.process,
       graceS: config.shutdown.grace_s,
@@ -29,8 +28,7 @@ export async function start(
     await server.listen();
     // Whoever collects JSON lines wants no other: the server's log says where it listens.
     if (world.isTerminal || config.log.format !== "json") {
-      const port = server.address()?.port ?? config.port;
-      world.out(startText(config, { version: world.version, uws, file, port }));
+      world.out(startText(config, server, { version: world.version, file }));
     }
     return undefined;
   } catch (error) {

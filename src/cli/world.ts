@@ -11,7 +11,7 @@ export interface World {
   /** Writes a text with its line ends. */
   out(text: string): void;
   err(text: string): void;
-  createServer(config: ConfigInput, options: { readonly loadedFrom?: string }): CommandedServer;
+  createServer(config: ConfigInput): CommandedServer;
   /** Which uWebSockets.js this machine loads. Rejects with PIPIT_UWS_UNAVAILABLE. */
   loadedUws(): Promise<{ readonly name: string; readonly version: string }>;
   readonly process: ProcessEvents;
@@ -23,8 +23,14 @@ export interface World {
 export interface CommandedServer {
   listen(): Promise<void>;
   close(): Promise<void>;
-  /** Where clients connect: the port is the one found when 0 was configured. */
-  address(): { readonly port: number } | undefined;
+  /** Where it listens: the ports are those found when 0 was configured. */
+  address():
+    | { readonly port: number; readonly metrics: { readonly port: number } | undefined }
+    | undefined;
+  describe(): {
+    readonly uws: { readonly name: string; readonly version: string } | undefined;
+    readonly drivers: Readonly<Record<string, string>>;
+  };
 }
 
 /** What is used of `process`. */
