@@ -116,6 +116,7 @@ export function metricsSources(parts: MetricsParts): ServerMetricsSources {
       client_event_relay: channels.relayFailures,
       http_unavailable: http.unavailable,
       http_internal: http.failed,
+      connection_internal: transport.faults,
     }),
     httpRequests: () => http.requests as Record<string, Record<string, number>>,
     cache: () => ({ ...cache.sizes(), evictions: cache.counters.evictions }),

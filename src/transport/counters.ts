@@ -6,12 +6,20 @@ export interface TransportCounters {
   framesRefused: number;
   /** Request bodies over the limit. */
   bodiesRefused: number;
+  /** Connections ended by a bug of ours. */
+  faults: number;
   /** Closed WebSockets by close code; 1006 where there was no close frame. */
   readonly closes: Map<number, number>;
 }
 
 export function createTransportCounters(): TransportCounters {
-  return { slowConsumersClosed: 0, framesRefused: 0, bodiesRefused: 0, closes: new Map() };
+  return {
+    slowConsumersClosed: 0,
+    framesRefused: 0,
+    bodiesRefused: 0,
+    faults: 0,
+    closes: new Map(),
+  };
 }
 
 /** Codes that have a label of their own; clients choose others freely, so those share one. */

@@ -8,10 +8,15 @@ import type { WebSocket } from "./uws.ts";
 /** Frames that a client may send before its connection is admitted. */
 const MAX_EARLY_FRAMES = 16;
 
+/** What uWebSockets.js carries with a socket: it copies the fields of what it is given, so one field leads to ours. */
+export interface Held {
+  readonly socket: UwsSocket;
+}
+
 /** A class, since there is one per connection and closures would cost each of them memory. */
 export class UwsSocket implements Socket, Beating {
   /** Undefined before the upgrade is done and after the close. */
-  ws: WebSocket<UwsSocket> | undefined;
+  ws: WebSocket<Held> | undefined;
   connection: Connection | undefined;
   heardAtTick = 0;
   slot = -1;

@@ -13,8 +13,9 @@ import type {
   TemplatedApp,
   UwsModule,
   us_socket_context_t,
+  WebSocket,
 } from "./uws.ts";
-import { UwsSocket } from "./uws-socket.ts";
+import { type Held, UwsSocket } from "./uws-socket.ts";
 
 export interface WebSocketSettings {
   /** Stands before `/app/{key}`; empty or with a leading slash. */
@@ -57,8 +58,8 @@ export function serveWebSockets(app: TemplatedApp, uws: UwsModule, parts: WebSoc
   ): void {
     const socket = new UwsSocket(onSilent);
     handshakes.set(socket, key === undefined ? undefined : readHandshake(res, req, key));
-    res.upgrade(
-      socket,
+    res.upgrade<Held>(
+      { socket },
       req.getHeader("sec-websocket-key"),
       req.getHeader("sec-websocket-protocol"),
       req.getHeader("sec-websocket-extensions"),
@@ -156,6 +157,13 @@ export function serveWebSockets(app: TemplatedApp, uws: UwsModule, parts: WebSoc
     channels.closed(connection);
   }
 
+  /** A bug of ours. uWebSockets.js would end the connection and tell nobody; the others go on. */
+  function onFault(socket: UwsSocket, error: unknown): void {
+    counters.faults += 1;
+    log.error({ err: error, socket_id: socket.connection?.socketId }, "connection failed");
+    socket.close(CLOSE_CODES.reconnect, "The server failed on this connection: connect again.");
+  }
+
   const behaviour = {
     compression: uws.DISABLED,
     maxPayloadLength: settings.maxFrameBytes,
@@ -164,33 +172,47 @@ export function serveWebSockets(app: TemplatedApp, uws: UwsModule, parts: WebSoc
     // The wheel pings and closes with 4201; this one drops without a close frame, so it is only the backstop.
     idleTimeout: idleTimeoutS(settings),
     sendPingsAutomatically: false,
-    open(ws: { getUserData(): UwsSocket } & NonNullable<UwsSocket["ws"]>): void {
-      const socket = ws.getUserData();
+    open(ws: WebSocket<Held>): void {
+      const { socket } = ws.getUserData();
       socket.ws = ws;
-      open(socket);
+      try {
+        open(socket);
+      } catch (error) {
+        onFault(socket, error);
+      }
     },
-    message(ws: NonNullable<UwsSocket["ws"]>, bytes: ArrayBuffer, isBinary: boolean): void {
-      message(ws.getUserData(), bytes, isBinary);
+    message(ws: WebSocket<Held>, bytes: ArrayBuffer, isBinary: boolean): void {
+      const { socket } = ws.getUserData();
+      try {
+        message(socket, bytes, isBinary);
+      } catch (error) {
+        onFault(socket, error);
+      }
     },
-    dropped(ws: NonNullable<UwsSocket["ws"]>): void {
-      ws.getUserData().isTooSlow = true;
+    dropped(ws: WebSocket<Held>): void {
+      ws.getUserData().socket.isTooSlow = true;
     },
-    ping(ws: NonNullable<UwsSocket["ws"]>): void {
-      ws.getUserData().heardAtTick = heartbeat.tick;
+    ping(ws: WebSocket<Held>): void {
+      ws.getUserData().socket.heardAtTick = heartbeat.tick;
     },
-    pong(ws: NonNullable<UwsSocket["ws"]>): void {
-      ws.getUserData().heardAtTick = heartbeat.tick;
+    pong(ws: WebSocket<Held>): void {
+      ws.getUserData().socket.heardAtTick = heartbeat.tick;
     },
-    close(ws: NonNullable<UwsSocket["ws"]>, code: number): void {
-      close(ws.getUserData(), code);
+    close(ws: WebSocket<Held>, code: number): void {
+      const { socket } = ws.getUserData();
+      try {
+        close(socket, code);
+      } catch (error) {
+        onFault(socket, error);
+      }
     },
   };
 
-  app.ws<UwsSocket>(`${settings.pathPrefix}/app/:key`, {
+  app.ws<Held>(`${settings.pathPrefix}/app/:key`, {
     ...behaviour,
     upgrade: (res, req, context) => upgrade(res, req, context, req.getParameter(0) ?? ""),
   });
-  app.ws<UwsSocket>("/*", {
+  app.ws<Held>("/*", {
     ...behaviour,
     upgrade: (res, req, context) => upgrade(res, req, context, undefined),
   });
