@@ -125,6 +125,22 @@ describe("what only the memory channel state promises", () => {
     assert.deepEqual(state.sizes(), { channels: 0, users: 0, pending: 0 });
   });
 
+  test("a user whom nobody watches is forgotten after the grace", () => {
+    const { state, advance } = openMemoryState();
+    state.setUserConnections("1", "u1", 1);
+    state.setUserConnections("1", "u1", 0);
+    advance(LEAVE_GRACE_MS);
+    assert.deepEqual(state.sizes(), { channels: 0, users: 0, pending: 0 });
+  });
+
+  test("the users that were read stay as they were read", async () => {
+    const { state } = openMemoryState();
+    await state.addMember("1", "presence-a", member("u1"), Infinity);
+    const users = await state.users("1", "presence-a");
+    state.removeMember("1", "presence-a", "u1");
+    assert.deepEqual([...users.keys()], ["u1"]);
+  });
+
   test("reads and refusals leave nothing behind", async () => {
     const { state } = openMemoryState();
     await state.channel("1", "a");
