@@ -47,7 +47,15 @@ export function createHttpTarget(resolve: Resolve = systemResolve): Target {
 
   return {
     async send(attempt, signal) {
-      const deadline = AbortSignal.timeout(attempt.timeoutMs);
+      // A controller of its own: what hangs on a signal as long-lived as `signal` would have to be taken off.
+      const ending = new AbortController();
+      let isTimeout = false;
+      const deadline = setTimeout(() => {
+        isTimeout = true;
+        ending.abort();
+      }, attempt.timeoutMs);
+      const giveUp = () => ending.abort();
+      signal.addEventListener("abort", giveUp, { once: true });
       try {
         const { origin, pathname, search } = new URL(attempt.url);
         const answer = await poolFor(attempt, origin).request({
@@ -55,7 +63,7 @@ export function createHttpTarget(resolve: Resolve = systemResolve): Target {
           path: pathname + search,
           headers: attempt.headers,
           body: attempt.body,
-          signal: AbortSignal.any([deadline, signal]),
+          signal: ending.signal,
         });
         await drain(answer.body);
         return {
@@ -64,7 +72,10 @@ export function createHttpTarget(resolve: Resolve = systemResolve): Target {
           retryAfter: single(answer.headers["retry-after"]),
         };
       } catch (error) {
-        return explain(error, deadline.aborted);
+        return explain(error, isTimeout);
+      } finally {
+        clearTimeout(deadline);
+        signal.removeEventListener("abort", giveUp);
       }
     },
     forget,

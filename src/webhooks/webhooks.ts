@@ -68,7 +68,7 @@ export interface Webhooks {
   /**
    * Routes what was decided, tries for at most `deadlineMs` to deliver all that waits, without batching windows
    * and long backoffs, then stops. Close the channel state before: it appends its pending leaves. Answers what
-   * the stop leaves behind, which is also logged. Repeatable.
+   * the stop leaves behind, which is also logged. 0 stops at once. Repeatable.
    */
   close(deadlineMs: number): Promise<readonly Undelivered[]>;
   endpoints(): Promise<readonly EndpointReport[]>;
@@ -133,7 +133,7 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
   }
 
   async function stop(deadlineMs: number): Promise<readonly Undelivered[]> {
-    if (isStarted) await deliverRest(deadlineMs);
+    if (isStarted && deadlineMs > 0) await deliverRest(deadlineMs);
     await delivery.stop();
     await router.stop();
     await context.target.close();
