@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { configJsonSchema } from "../../src/config/json-schema.ts";
-import { readConfig } from "../../src/config/read-config.ts";
+import { readConfig, requireConfig } from "../../src/config/read-config.ts";
 import { withReference } from "../../src/config/reference.ts";
 import { SAMPLE_SECRET } from "../../src/config/warnings.ts";
 
@@ -73,6 +73,15 @@ describe("config.schema.json", () => {
 test("the tables of docs/configuration.md are what the schema prints", () => {
   const page = read("docs/configuration.md");
   assert.equal(withReference(page), page);
+});
+
+test("every JSON example in docs/configuration.md is a configuration", () => {
+  const examples = read("docs/configuration.md").match(/(?<=^```json\n)[^`]*/gm) ?? [];
+  assert.equal(examples.length, 2);
+  for (const example of examples) {
+    assert.equal(problems(JSON.parse(example)), "");
+    assert.deepEqual(requireConfig(JSON.parse(example)).warnings, []);
+  }
 });
 
 test("the config.json of the repository is ready to try: loopback, one app with a number as id", () => {
