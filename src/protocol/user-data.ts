@@ -22,7 +22,8 @@ export interface UserData {
 export function readUserData(userData: string): UserData | string {
   const fields = readFields(userData);
   if (fields === undefined) return "user_data must be a JSON object with an id.";
-  const { id, user_info: userInfo, watchlist = [] } = fields;
+  const { id, user_info: userInfo } = fields;
+  const watchlist = fields.watchlist ?? [];
   if (typeof id !== "string" || id === "") {
     return "user_data needs id, a non-empty string (a number is refused: clients discard it).";
   }
