@@ -52,7 +52,7 @@ async function gather(
   maxEvents: number,
 ): Promise<Batch | undefined> {
   const parts: Part[] = [];
-  const isSuspect = first.suspects > 0;
+  const isSuspect = first.suspects.length > 0;
   let room = maxEvents;
   let bytes = MAX_BATCH_BYTES - ENVELOPE_BYTES;
   let lane: Lane | undefined = first;
@@ -100,9 +100,11 @@ async function readHead(
     await outbox.settle(lane.key, lane.unsettled);
     lane.unsettled = [];
   }
-  const wanted = lane.suspects > 0 ? Math.min(room, lane.suspects) : room;
-  const head = await outbox.head(lane.key, wanted, bytes);
+  const group = lane.suspects[0] ?? room;
+  const head = await outbox.head(lane.key, Math.min(room, group), bytes);
   lane.hasLeftover = head.hasMore;
-  lane.suspects = head.hasMore ? Math.max(0, lane.suspects - head.events.length) : 0;
+  if (!head.hasMore) lane.suspects = [];
+  else if (head.events.length >= group) lane.suspects.shift();
+  else if (lane.suspects.length > 0) lane.suspects[0] = group - head.events.length;
   return head;
 }

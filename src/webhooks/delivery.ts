@@ -94,6 +94,11 @@ export function createDelivery(
       while (maySend(endpoint)) {
         const batch = await nextBatch(context, endpoint, receiver.maxEvents);
         if (!batch) break;
+        if (!maySend(endpoint)) {
+          // A POST failed while the lanes were read.
+          endpoint.queue.unshift(batch);
+          break;
+        }
         track(attempt(endpoint, receiver, batch).finally(() => pump(endpoint)));
       }
     }

@@ -52,7 +52,7 @@ export function releaseLane(lane: Lane, windowMs: number, nowMs: number): void {
 
 /** Takes the next lane out of the queue that may travel with others. */
 export function takeCompanion(endpoint: Endpoint): Lane | undefined {
-  const at = endpoint.queue.findIndex((entry) => !isBatch(entry) && entry.suspects === 0);
+  const at = endpoint.queue.findIndex((entry) => !isBatch(entry) && entry.suspects.length === 0);
   const [entry] = at === -1 ? [] : endpoint.queue.splice(at, 1);
   return entry && !isBatch(entry) ? entry : undefined;
 }
@@ -132,7 +132,7 @@ function splitLanes(parts: readonly Part[], half: number): Part[][] {
 
 function splitLane(batch: Batch, endpoint: Endpoint, half: number): Part[] {
   return batch.parts.map(({ lane, events }) => {
-    lane.suspects += events.length - half;
+    lane.suspects.unshift(events.length - half);
     lane.suspectsSince = batch.refusedSince ?? endpoint.accepted;
     lane.hasLeftover = true;
     return { lane, events: events.slice(0, half) };

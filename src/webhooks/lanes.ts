@@ -13,8 +13,8 @@ export interface Lane {
   moreSinceMs: number | undefined;
   /** More events than went into the batch that binds it. */
   hasLeftover: boolean;
-  /** Events at its head that were in a batch that was refused: they travel apart from others. */
-  suspects: number;
+  /** Groups of events at its head, by size, left over from refused batches: each travels by itself. */
+  suspects: number[];
   /** {@link Endpoint.accepted} when the suspects were first refused. */
   suspectsSince: number;
   /** Delivered, but the outbox could not be told yet. */
@@ -108,7 +108,7 @@ export function createLane(key: LaneKey, endpoint: Endpoint): Lane {
     place: "idle",
     moreSinceMs: undefined,
     hasLeftover: false,
-    suspects: 0,
+    suspects: [],
     suspectsSince: 0,
     unsettled: [],
   };

@@ -6,6 +6,7 @@ import {
   createAppTraffic,
   type WebhookEndpoint,
 } from "../../src/apps/app.ts";
+import { partitionOf } from "../../src/protocol/partition.ts";
 import { signingKey } from "../../src/protocol/signature.ts";
 import { WEBHOOK_EVENT_TYPES } from "../../src/protocol/webhook-event.ts";
 import type { WebhookSettings } from "../../src/webhooks/settings.ts";
@@ -87,4 +88,14 @@ export function appRegistry(...apps: App[]): Apps & { readonly byIds: Map<string
     byKey: () => undefined,
     known: () => byIds.values(),
   };
+}
+
+/** Names of channels of the app `app` that are in different partitions of 64. */
+export function channelsApart(count: number): string[] {
+  const byPartition = new Map<number, string>();
+  for (let i = 0; byPartition.size < count; i++) {
+    const partition = partitionOf("app", `c${i}`, 64);
+    if (!byPartition.has(partition)) byPartition.set(partition, `c${i}`);
+  }
+  return [...byPartition.values()];
 }

@@ -1,0 +1,175 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { signingKey } from "../../src/protocol/signature.ts";
+import { inTurn } from "./fake-target.ts";
+import { app, appRegistry, endpoint } from "./fixtures.ts";
+import { openRig } from "./rig.ts";
+
+describe("an endpoint that changes", () => {
+  test("gets what waits at its present url, with its present headers and secret", async (t) => {
+    const { occupyAndWait, clock, target, reload } = await openRig(t, {
+      respond: inTurn(500, 200),
+    });
+    await occupyAndWait("a");
+    reload({
+      webhooks: [endpoint("one", { url: "http://new.test/", headers: { "X-New": "1" } })],
+      webhookKey: { key: "other", signingKey: signingKey("other secret") },
+    });
+    await clock.advance(1_000);
+    const [before, after] = target.sent;
+    assert.equal(after?.url, "http://new.test/");
+    assert.equal(after?.headers["x-new"], "1");
+    assert.equal(after?.headers["x-pusher-key"], "other");
+    assert.equal(after?.body, before?.body);
+    assert.notEqual(after?.headers["x-pusher-signature"], before?.headers["x-pusher-signature"]);
+  });
+
+  test("gets what waits whatever its filter says now", async (t) => {
+    const { occupyAndWait, clock, target, reload } = await openRig(t, {
+      respond: inTurn(500, 200),
+    });
+    await occupyAndWait("a");
+    reload({ webhooks: [endpoint("one", { eventTypes: new Set(["cache_miss"]) })] });
+    await clock.advance(1_000);
+    await occupyAndWait("b");
+    assert.deepEqual(target.log(), ["a", "a"]);
+  });
+
+  test("keeps its backlog while it is removed, with one warning, and gets it when it is back", async (t) => {
+    const { occupyAndWait, clock, target, reload, lines, webhooks } = await openRig(t, {
+      respond: inTurn(500, 200),
+    });
+    await occupyAndWait("a");
+    const { webhooks: endpoints } = (await openRig(t)).app.settings;
+    reload({ webhooks: [] });
+    await occupyAndWait("b");
+    await clock.advance(3_600_000);
+    const warnings = lines.filter(
+      ({ message }) => message === "webhook endpoint keeps its backlog",
+    );
+    assert.deepEqual(
+      warnings.map(({ fields }) => fields.reason),
+      ["endpoint removed"],
+    );
+    assert.equal((await webhooks.endpoints())[0]?.backlog, 1);
+    reload({ webhooks: endpoints });
+    await clock.advance(2_000);
+    assert.deepEqual(target.log(), ["a", "a"]);
+  });
+
+  test("takes no new events while it is disabled and keeps its backlog", async (t) => {
+    const { occupyAndWait, clock, target, reload } = await openRig(t, {
+      respond: inTurn(500, 200),
+    });
+    await occupyAndWait("a");
+    reload({ webhooks: [endpoint("one", { enabled: false })] });
+    await occupyAndWait("b");
+    await clock.advance(3_600_000);
+    assert.deepEqual(target.log(), ["a"]);
+    reload({ webhooks: [endpoint("one")] });
+    await clock.advance(2_000);
+    assert.deepEqual(target.log(), ["a", "a"]);
+  });
+
+  test("of an app without an enabled key waits for one", async (t) => {
+    const { occupyAndWait, clock, target, reload, app: owner } = await openRig(t);
+    const { webhookKey } = owner.settings;
+    reload({ webhookKey: undefined });
+    await occupyAndWait("a");
+    assert.deepEqual(target.log(), []);
+    reload({ webhookKey });
+    await clock.advance(2_000);
+    assert.deepEqual(target.log(), ["a"]);
+  });
+
+  test("is forgotten once it is removed and nothing of it is left", async (t) => {
+    const { occupyAndWait, clock, reload, webhooks } = await openRig(t);
+    await occupyAndWait("a");
+    assert.equal((await webhooks.endpoints()).length, 1);
+    reload({ webhooks: [] });
+    await clock.advance(4_000);
+    assert.deepEqual(await webhooks.endpoints(), []);
+  });
+});
+
+describe("an endpoint that answers 410", () => {
+  test("is paused with an error, collects, loses nothing, and goes on when it is resumed", async (t) => {
+    const { occupyAndWait, clock, target, webhooks, errors } = await openRig(t, {
+      respond: inTurn(410, 200),
+    });
+    await occupyAndWait("a");
+    await occupyAndWait("b");
+    await clock.advance(3_600_000);
+    assert.deepEqual(target.log(), ["a"]);
+    assert.deepEqual(errors(), ["webhook endpoint paused because it answered 410"]);
+    const [report] = await webhooks.endpoints();
+    assert.equal(report?.state, "paused");
+    assert.equal(report?.backlog, 2);
+    assert.equal(report?.deadLetters, 0);
+    await webhooks.resume("app", "one");
+    await clock.advance(1_000);
+    assert.deepEqual(target.log(), ["a", "a", "b"]);
+    assert.equal((await webhooks.endpoints())[0]?.state, "healthy");
+  });
+
+  test("is resumed by another url", async (t) => {
+    const { occupyAndWait, clock, target, reload } = await openRig(t, {
+      respond: inTurn(410, 200),
+    });
+    await occupyAndWait("a");
+    reload({ webhooks: [endpoint("one", { url: "http://moved.test/" })] });
+    await clock.advance(4_000);
+    assert.deepEqual(target.log(), ["a", "a"]);
+  });
+});
+
+describe("an app that is not known", () => {
+  test("has its events held, warned of once, and delivered in order once it is known", async (t) => {
+    const apps = appRegistry();
+    const { occupyAndWait, clock, target, lines, webhooks } = await openRig(t, { apps });
+    await occupyAndWait("a", "b");
+    await occupyAndWait("c");
+    assert.deepEqual(target.log(), []);
+    assert.equal((await webhooks.queues()).held, 3);
+    assert.equal(lines.filter(({ level }) => level === "warn").length, 1);
+    apps.byIds.set("app", app("app", { webhooks: [endpoint("one")] }));
+    await occupyAndWait("d");
+    await clock.advance(2_100);
+    assert.deepEqual(target.log().join(" "), "a b c d");
+    assert.equal((await webhooks.queues()).held, 0);
+  });
+
+  test("is treated alike when its look-up fails", async (t) => {
+    const registry = appRegistry(app("app", { webhooks: [endpoint("one")] }));
+    let fails = true;
+    const byId = async (id: string) => {
+      if (fails) throw new Error("no database");
+      return registry.byId(id);
+    };
+    const { occupyAndWait, clock, target } = await openRig(t, { apps: { ...registry, byId } });
+    await occupyAndWait("a");
+    fails = false;
+    await clock.advance(2_100);
+    assert.deepEqual(target.log(), ["a"]);
+  });
+
+  test("holds back nobody else's events", async (t) => {
+    const apps = appRegistry(app("app", { webhooks: [endpoint("one")] }));
+    const { occupy, clock, target } = await openRig(t, { apps });
+    occupy("a", "stranger");
+    occupy("b");
+    await clock.advance(60);
+    assert.deepEqual(target.log(), ["b"]);
+  });
+
+  test("loses its oldest events past the bound, counted and logged", async (t) => {
+    const { occupyAndWait, webhooks, errors } = await openRig(t, {
+      apps: appRegistry(),
+      bounds: { maxQueuedEvents: 2 },
+    });
+    await occupyAndWait("a", "b", "c");
+    const { held, dropped } = await webhooks.queues();
+    assert.deepEqual({ held, dropped }, { held: 2, dropped: 1 });
+    assert.deepEqual(errors(), ["held webhook events dropped"]);
+  });
+});
