@@ -73,9 +73,10 @@ class Exchange {
     this.#res.pause();
     begun.then((result) => {
       if (this.#isOver) return;
+      // Before any answer: the connection is kept for the next request.
+      this.#res.resume();
       this.#take(result);
       if (this.#isOver) return;
-      this.#res.resume();
       if (this.#hasAll) this.#finish(Buffer.concat(this.#chunks));
       else if (this.#isTooLarge()) this.#refuseBody();
     }, this.#failed);
