@@ -37,7 +37,8 @@ export function readEnvironment(env: Environment): FromEnvironment {
   const problems: Problem[] = [];
   const warnings: string[] = [];
   for (const [name, text] of Object.entries(env)) {
-    if (!name.startsWith(PREFIX) || text === undefined || name === CONFIG_FILE_VARIABLE) continue;
+    // Set to nothing is not set: compose files hand variables on whether there is a value or not.
+    if (!name.startsWith(PREFIX) || !text || name === CONFIG_FILE_VARIABLE) continue;
     const path = known.get(name);
     if (SERVICE_LINK.test(name)) continue;
     if (name.endsWith("_PORT") && SERVICE_ADDRESS.test(text)) {

@@ -114,6 +114,13 @@ describe("the environment", () => {
     );
   });
 
+  test("a variable that is set to nothing is not set", (t) => {
+    const { config, problems } = load(folder(t), { PIPIT_PORT: "", PIPIT_APP_ID: "" });
+    assert.deepEqual(problems, []);
+    assert.equal(config?.port, 6001);
+    assert.deepEqual(config?.app_manager.apps, []);
+  });
+
   test("lists come with commas or as JSON", (t) => {
     const cwd = folder(t);
     const list = ["10.0.0.0/8", "::1/128"];
@@ -126,7 +133,7 @@ describe("the environment", () => {
     const { problems } = load(folder(t), {
       PIPIT_PROT: "1",
       PIPIT_METRICS_PORT: "1",
-      PIPIT_ZZZZZZ: "",
+      PIPIT_ZZZZZZ: "1",
     });
     assert.match(
       problems.join("\n"),

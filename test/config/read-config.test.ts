@@ -198,6 +198,11 @@ describe("problems", () => {
     ["a look-around", webhook({ filter: { channel_pattern: "(?=a)" } }), /RE2 syntax/],
     ["a filter that is not known", webhook({ filter: { channel_namespace: "a" } }), /unknown key/],
     ["a webhook to a file", webhook({ url: "file:///etc/passwd" }), /url: found "file:/],
+    [
+      "a webhook with a user name in its url",
+      webhook({ url: "https://me@example.com" }),
+      /url: found "https:\/\/\*\*\*@example\.com", allowed: .*without user name/,
+    ],
     ["an id in upper case", webhook({ id: "Hook" }), /id: found "Hook", allowed: 1 to 64 of a-z/],
     [
       "a header's value over two lines",
