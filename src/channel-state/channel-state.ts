@@ -32,7 +32,8 @@ export type AddMemberResult = "added" | "full";
  *
  * A channel or member that leaves and returns, on any node, within {@link LEAVE_GRACE_MS} causes no event for
  * either. When a member and its channel leave together, `member_removed` comes before `channel_vacated`; when
- * they come together, `channel_occupied` before `member_added`.
+ * they come together, `channel_occupied` before `member_added`: whichever of the two is told first, because
+ * webhooks see a channel as occupied while it has a subscription or a member.
  */
 export interface ChannelState {
   /** For people: `memory`, `redis`. */
@@ -66,8 +67,8 @@ export interface ChannelState {
   /** This node now has `count` connections signed in as the user. */
   setUserConnections(appId: string, userId: string, count: number): void;
   /**
-   * From now on changes of these users are announced on this node; answers which of them are online.
-   * Counted: each `watch` needs its `unwatch`. Offline is announced after the grace, a return within it not at all.
+   * From now on changes of these users are announced on this node; answers which of them are online, those
+   * within the grace among them, for their return is not announced. Counted: each `watch` needs its `unwatch`. Offline is announced after the grace, a return within it not at all.
    */
   watch(
     appId: string,

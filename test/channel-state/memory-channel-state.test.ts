@@ -80,6 +80,23 @@ describe("what only the memory channel state promises", () => {
     assert.equal(woken.length, 3, "the first of another partition");
   });
 
+  test("a leave does not wait behind a count window that began before it", () => {
+    const { state, log, now, sleep } = openMemoryState();
+    const partition = partitionOf("1", "a", PARTITIONS);
+    const neighbour = channelIn(partition, true);
+    state.setSubscriptions("1", "a", 101, true);
+    const windowEndsMs = now() + COUNT_WINDOW_MS;
+    sleep(COUNT_WINDOW_MS - LEAVE_GRACE_MS - 1);
+    state.setSubscriptions("1", neighbour, 1, false);
+    state.setSubscriptions("1", neighbour, 0, false);
+    sleep(LEAVE_GRACE_MS);
+    assert.equal(state.sweep(partition), windowEndsMs);
+    assert.equal(log.at(-1)?.type, "channel_vacated");
+    sleep(1);
+    assert.equal(state.sweep(partition), undefined);
+    assert.equal(log.at(-1)?.type, "subscription_count");
+  });
+
   test("close appends pending leaves at once, members before their channel", async () => {
     const { state, log, now } = openMemoryState();
     const closedAtMs = now();
