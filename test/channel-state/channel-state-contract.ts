@@ -1,40 +1,26 @@
 /** What every driver of ChannelState promises. Each driver's own test file runs this and adds what is its own. */
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
-import {
-  type ChannelState,
-  COUNT_EVERY_CHANGE_UP_TO,
-  COUNT_WINDOW_MS,
-  LEAVE_GRACE_MS,
-} from "../../src/channel-state/channel-state.ts";
+import { type ChannelState, LEAVE_GRACE_MS } from "../../src/channel-state/channel-state.ts";
 import type { PresenceMember } from "../../src/protocol/presence.ts";
-import { until } from "../support/until.ts";
+import {
+  APP,
+  added,
+  announced,
+  type ChannelStateUnderTest,
+  count,
+  expectAnnounced,
+  expectEvents,
+  marker,
+  occupied,
+  removed,
+  vacated,
+  WITHIN_GRACE_MS,
+} from "./channel-state-under-test.ts";
+import { onlineUserRules } from "./online-user-rules.ts";
+import { subscriptionCountRules } from "./subscription-count-rules.ts";
 
-/** A fresh state, and what a test sees of it. `T | Promise<T>`: a driver may have to look elsewhere. */
-export interface ChannelStateUnderTest {
-  readonly state: ChannelState;
-  /** The events appended for the channel, in order: the JSON of each. */
-  appended(appId: string, channel: string): readonly string[] | Promise<readonly string[]>;
-  /** What this node's sockets were told, in order, in the words of {@link announced}. */
-  announced(): readonly string[];
-  /** Lets everything that was called so far take effect, then `ms` pass, and what is due be settled. */
-  advance(ms: number): Promise<void>;
-}
-
-/** An announcement, as the tests write it down. */
-export const announced = {
-  memberAdded: (channel: string, userId: string, info = "{}") => `${channel} +${userId} ${info}`,
-  memberRemoved: (channel: string, userId: string) => `${channel} -${userId}`,
-  subscriptionCount: (channel: string, count: number) => `${channel} has ${count}`,
-  userOnline: (userId: string) => `${userId} online`,
-  userOffline: (userId: string) => `${userId} offline`,
-};
-
-const APP = "1";
 const ROOM = "presence-room";
-/** Just inside the grace, with room for a driver whose clock cannot be stopped. */
-const WITHIN_GRACE_MS = LEAVE_GRACE_MS / 3;
-const MANY = COUNT_EVERY_CHANGE_UP_TO;
 
 export function channelStateContract(
   driver: string,
@@ -308,137 +294,8 @@ export function channelStateContract(
       await expectEvents(opened, "a", [occupied("a"), marker("one"), marker("two"), vacated("a")]);
     });
 
-    countRules(rule);
-    userRules(rule);
-  });
-}
-
-type Rule = (sentence: string, run: (opened: ChannelStateUnderTest) => Promise<void>) => void;
-
-function countRules(rule: Rule): void {
-  rule("up to 100 subscriptions every change of the count is told and recorded", async (opened) => {
-    const { state } = opened;
-    for (const subscriptions of [1, 2, 2, MANY, 1]) {
-      state.setSubscriptions(APP, "a", subscriptions, true);
-    }
-    await expectAnnounced(
-      opened,
-      [1, 2, MANY, 1].map((subscriptions) => announced.subscriptionCount("a", subscriptions)),
-    );
-    await expectEvents(opened, "a", [
-      occupied("a"),
-      ...[1, 2, MANY, 1].map((subscriptions) => count("a", subscriptions)),
-    ]);
-  });
-
-  rule(
-    "above 100 the latest count is told at the end of a window, and only if it changed",
-    async (opened) => {
-      const { state } = opened;
-      state.setSubscriptions(APP, "a", MANY, true);
-      for (const more of [1, 2, 3]) state.setSubscriptions(APP, "a", MANY + more, true);
-      await opened.advance(COUNT_WINDOW_MS);
-      for (const more of [4, 3]) state.setSubscriptions(APP, "a", MANY + more, true);
-      await opened.advance(COUNT_WINDOW_MS);
-      state.setSubscriptions(APP, "a", MANY + 5, true);
-      await opened.advance(COUNT_WINDOW_MS);
-      await opened.advance(COUNT_WINDOW_MS);
-      const told = [MANY, MANY + 3, MANY + 5];
-      await expectAnnounced(
-        opened,
-        told.map((subscriptions) => announced.subscriptionCount("a", subscriptions)),
-      );
-      await expectEvents(opened, "a", [occupied("a"), ...told.map((each) => count("a", each))]);
-    },
-  );
-
-  rule("a count that falls to 100 is told at once, and its window with it", async (opened) => {
-    const { state } = opened;
-    state.setSubscriptions(APP, "a", MANY + 9, true);
-    state.setSubscriptions(APP, "a", MANY, true);
-    await opened.advance(COUNT_WINDOW_MS);
-    await expectEvents(opened, "a", [occupied("a"), count("a", MANY)]);
-  });
-
-  rule("no count is told where none is wanted", async (opened) => {
-    opened.state.setSubscriptions(APP, "a", 5, false);
-    opened.state.setSubscriptions(APP, "a", MANY + 5, false);
-    await opened.advance(COUNT_WINDOW_MS);
-    await expectEvents(opened, "a", [occupied("a")]);
-    assert.deepEqual(opened.announced(), []);
-  });
-}
-
-function userRules(rule: Rule): void {
-  rule("watching answers who is online, and tells who comes and who stays away", async (opened) => {
-    const { state } = opened;
-    state.setUserConnections(APP, "u1", 2);
-    state.setUserConnections("2", "u2", 1);
-    assert.deepEqual([...(await state.watch(APP, ["u1", "u2"]))], ["u1"]);
-    state.setUserConnections(APP, "u1", 1);
-    state.setUserConnections(APP, "u2", 1);
-    state.setUserConnections(APP, "u1", 0);
-    state.setUserConnections(APP, "unwatched", 1);
-    await opened.advance(LEAVE_GRACE_MS);
-    state.setUserConnections(APP, "u1", 1);
-    await expectAnnounced(opened, [
-      announced.userOnline("u2"),
-      announced.userOffline("u1"),
-      announced.userOnline("u1"),
-    ]);
-    assert.deepEqual([...(await state.watch(APP, ["u1", "u2"]))], ["u1", "u2"]);
-  });
-
-  rule("a user who returns within the grace was never offline", async (opened) => {
-    const { state } = opened;
-    state.setUserConnections(APP, "u1", 1);
-    await state.watch(APP, ["u1", "marker"]);
-    state.setUserConnections(APP, "u1", 0);
-    await opened.advance(WITHIN_GRACE_MS);
-    state.setUserConnections(APP, "u1", 1);
-    await opened.advance(2 * LEAVE_GRACE_MS);
-    state.setUserConnections(APP, "marker", 1);
-    await expectAnnounced(opened, [announced.userOnline("marker")]);
-  });
-
-  rule(
-    "who begins to watch within the grace and is told online hears of the offline",
-    async (opened) => {
-      const { state } = opened;
-      state.setUserConnections(APP, "u1", 1);
-      state.setUserConnections(APP, "u1", 0);
-      const isToldOnline = (await state.watch(APP, ["u1"])).has("u1");
-      await opened.advance(LEAVE_GRACE_MS);
-      await state.watch(APP, ["marker"]);
-      state.setUserConnections(APP, "marker", 1);
-      await expectAnnounced(opened, [
-        ...(isToldOnline ? [announced.userOffline("u1")] : []),
-        announced.userOnline("marker"),
-      ]);
-    },
-  );
-
-  rule("a user watched twice is told of until it has been unwatched twice", async (opened) => {
-    const { state } = opened;
-    await state.watch(APP, ["u1"]);
-    await state.watch(APP, ["u1", "marker"]);
-    state.unwatch(APP, ["u1"]);
-    state.setUserConnections(APP, "u1", 1);
-    state.unwatch(APP, ["u1"]);
-    state.setUserConnections(APP, "u1", 0);
-    await opened.advance(LEAVE_GRACE_MS);
-    state.setUserConnections(APP, "marker", 1);
-    await expectAnnounced(opened, [announced.userOnline("u1"), announced.userOnline("marker")]);
-  });
-
-  rule("users are no channels and append nothing", async (opened) => {
-    const { state } = opened;
-    state.setUserConnections(APP, "u1", 1);
-    await state.watch(APP, ["u1"]);
-    assert.equal((await state.channels(APP, "")).size, 0);
-    state.setUserConnections(APP, "u1", 0);
-    await opened.advance(LEAVE_GRACE_MS);
-    await expectEvents(opened, "#server-to-user-u1", []);
+    subscriptionCountRules(rule);
+    onlineUserRules(rule);
   });
 }
 
@@ -449,33 +306,6 @@ async function opened(
   const result = await open();
   t.after(() => result.state.close());
   return result;
-}
-
-/** Fails unless exactly these were appended: a marker recorded last shows that nothing else is on its way. */
-async function expectEvents(
-  { state, appended }: ChannelStateUnderTest,
-  channel: string,
-  expected: readonly string[],
-  appId = APP,
-  name = "end",
-): Promise<void> {
-  state.record(appId, channel, { type: "client_event", json: marker(name) });
-  const events = await until(`${channel} has the marker ${name}`, async () => {
-    const found = await appended(appId, channel);
-    return found.includes(marker(name)) && found;
-  });
-  assert.deepEqual(events, [...expected, marker(name)]);
-}
-
-async function expectAnnounced(
-  { announced: told }: ChannelStateUnderTest,
-  expected: readonly string[],
-): Promise<void> {
-  await until(
-    `${expected.length} announcements have been made`,
-    () => told().length >= expected.length,
-  );
-  assert.deepEqual(told(), expected);
 }
 
 async function addAndThen(state: ChannelState, userId: string, check: () => void): Promise<void> {
@@ -497,29 +327,4 @@ function membersTold(told: readonly string[], channel: string): string {
 
 function member(userId: string, userInfoJson = "{}"): PresenceMember {
   return { userId, userInfoJson };
-}
-
-// The events are written out here: the receivers' libraries know these bytes, not our builders.
-function occupied(channel: string): string {
-  return `{"name":"channel_occupied","channel":"${channel}"}`;
-}
-
-function vacated(channel: string): string {
-  return `{"name":"channel_vacated","channel":"${channel}"}`;
-}
-
-function added(channel: string, userId: string): string {
-  return `{"name":"member_added","channel":"${channel}","user_id":"${userId}"}`;
-}
-
-function removed(channel: string, userId: string): string {
-  return `{"name":"member_removed","channel":"${channel}","user_id":"${userId}"}`;
-}
-
-function count(channel: string, subscriptions: number): string {
-  return `{"name":"subscription_count","channel":"${channel}","subscription_count":${subscriptions}}`;
-}
-
-function marker(name: string): string {
-  return JSON.stringify({ marker: name });
 }

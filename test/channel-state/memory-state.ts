@@ -3,7 +3,7 @@ import {
   createMemoryChannelState,
   type MemoryChannelState,
 } from "../../src/channel-state/memory-channel-state.ts";
-import { announced } from "./channel-state-contract.ts";
+import { announced } from "./channel-state-under-test.ts";
 
 export interface AppendedEvent {
   readonly atMs: number;
