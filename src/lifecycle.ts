@@ -7,7 +7,7 @@ export interface Lifecycle {
   readiness(): Readiness;
   /** Runs `start`; when it rejects, runs `undo` and rejects with the first error. */
   start(start: () => Promise<void>, undo: () => Promise<void>): Promise<void>;
-  /** Runs `stop` once; every caller waits for it. A server that never ran stops at once. */
+  /** Runs `stop` once, after a start that is under way; every caller waits. A server that never ran stops at once. */
   stop(stop: () => Promise<void>): Promise<void>;
 }
 
@@ -26,7 +26,34 @@ const REASONS: Readonly<Record<Exclude<Phase, "running">, string>> = {
 
 export function createLifecycle(): Lifecycle {
   let phase: Phase = "new";
+  /** Settled, and never rejected, once the start or its undoing is over. */
+  let begun: Promise<void> | undefined;
+  let isOpen = false;
   let stopped: Promise<void> | undefined;
+
+  async function begin(start: () => Promise<void>, undo: () => Promise<void>): Promise<void> {
+    try {
+      await start();
+      isOpen = true;
+      if (phase === "starting") phase = "running";
+    } catch (error) {
+      phase = "stopped";
+      // What the undoing meets follows from the first error, which is the one to tell.
+      await Promise.allSettled([undo()]);
+      throw error;
+    }
+  }
+
+  async function end(stop: () => Promise<void>): Promise<void> {
+    phase = "stopping";
+    // Only what has been opened can be closed: a stop in the middle of a start waits for it.
+    await begun;
+    try {
+      if (isOpen) await stop();
+    } finally {
+      phase = "stopped";
+    }
+  }
 
   return {
     readiness() {
@@ -37,24 +64,12 @@ export function createLifecycle(): Lifecycle {
     async start(start, undo) {
       if (phase !== "new") throw new AlreadyStartedError("A server listens once: create another.");
       phase = "starting";
-      try {
-        await start();
-        phase = "running";
-      } catch (error) {
-        phase = "stopped";
-        await undo();
-        throw error;
-      }
+      const starting = begin(start, undo);
+      begun = starting.catch(() => {});
+      await starting;
     },
     stop(stop) {
-      if (phase === "new" || (phase === "stopped" && stopped === undefined)) {
-        phase = "stopped";
-        return Promise.resolve();
-      }
-      phase = "stopping";
-      stopped ??= stop().finally(() => {
-        phase = "stopped";
-      });
+      stopped ??= end(stop);
       return stopped;
     },
   };
