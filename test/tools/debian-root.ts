@@ -47,7 +47,11 @@ export function createDebianRoot(release: string, runner: Runner): DebianRoot {
       if (!isMounted(proc)) execFileSync("mount", ["-t", "proc", "proc", proc]);
     },
     run(program, args, timeoutMs) {
-      const env = { PATH: "/usr/local/bin:/usr/bin:/bin", HOME: "/root", LANG: "C.UTF-8" };
+      const env = {
+        PATH: "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        HOME: "/root",
+        LANG: "C.UTF-8",
+      };
       return runner.run("chroot", [path, program, ...args], { env, timeoutMs });
     },
     remove() {
