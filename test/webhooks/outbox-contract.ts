@@ -1,0 +1,334 @@
+/** What every driver of the outbox promises its consumer. Each driver's own test runs this. */
+import assert from "node:assert/strict";
+import { describe, type TestContext, test } from "node:test";
+import type { WebhookEvent } from "../../src/protocol/webhook-event.ts";
+import { channelEvent } from "../../src/protocol/webhook-event.ts";
+import { compareEventIds } from "../../src/webhooks/event-id.ts";
+import type { LaneKey, Outbox, OutboxEvent, Route } from "../../src/webhooks/outbox.ts";
+import { until } from "../support/until.ts";
+
+/** An outbox of one partition with a producer, and a clock that the test moves. */
+export interface OutboxUnderTest {
+  readonly outbox: Outbox;
+  append(appId: string, channel: string, event: WebhookEvent): void | Promise<void>;
+  advance(ms: number): void | Promise<void>;
+}
+
+export interface ContractBounds {
+  readonly maxQueuedEvents: number;
+  readonly maxDeadLetters: number;
+  readonly maxDeadLetterAgeMs: number;
+}
+
+export type OpenOutbox = (t: TestContext, bounds: ContractBounds) => Promise<OutboxUnderTest>;
+
+const WIDE = { maxQueuedEvents: 1_000, maxDeadLetters: 1_000, maxDeadLetterAgeMs: 604_800_000 };
+const LANE: LaneKey = { partition: 0, appId: "app", endpointId: "one" };
+const BUDGET = { status: "500", budgetMs: 300_000 };
+
+export function outboxContract(driver: string, open: OpenOutbox): void {
+  /** Opens, claims, and appends occupied events of these channels of `app`. */
+  async function opened(t: TestContext, channels: string[], bounds: ContractBounds = WIDE) {
+    const under = await open(t, bounds);
+    t.after(() => under.outbox.close());
+    await under.outbox.claim(0);
+    for (const channel of channels) await under.append("app", channel, occupied(channel));
+    return under;
+  }
+
+  async function routeAll(
+    outbox: Outbox,
+    choose: (event: OutboxEvent) => readonly string[] | undefined,
+  ) {
+    const events = await outbox.read(0, undefined, 1_000);
+    return outbox.route(0, undefined, routes(events, choose));
+  }
+
+  /** As `opened`, with everything in the lane of endpoint `one`. */
+  async function routed(t: TestContext, channels: string[], bounds: ContractBounds = WIDE) {
+    const under = await opened(t, channels, bounds);
+    await routeAll(under.outbox, () => ["one"]);
+    return under;
+  }
+
+  describe(`${driver}: the stream`, () => {
+    test("gives out events as they were appended, in order, with ids that grow", async (t) => {
+      const { outbox } = await opened(t, ["a", "b", "a"]);
+      const events = await outbox.read(0, undefined, 10);
+      assert.deepEqual(channelsOf(events), ["a", "b", "a"]);
+      for (const [i, { id, json, bytes, type, appId }] of events.entries()) {
+        assert.match(id, /^\d+-0-\d+-\d+$/);
+        assert.equal(bytes, Buffer.byteLength(json));
+        assert.deepEqual([type, appId], ["channel_occupied", "app"]);
+        const before = events[i - 1];
+        if (before) assert.ok(compareEventIds(before.id, id) < 0);
+      }
+      assert.equal((await outbox.read(0, undefined, 2)).length, 2, "no more than asked for");
+    });
+
+    test("wakes its listener for an event that comes into an empty stream", async (t) => {
+      const { outbox, append } = await opened(t, []);
+      const woken: number[] = [];
+      await outbox.listen((partition) => woken.push(partition));
+      await append("app", "a", occupied("a"));
+      await until("the listener is woken", () => woken.length > 0);
+      assert.equal(woken[0], 0);
+    });
+  });
+
+  describe(`${driver}: claiming`, () => {
+    test("is new once, then mine", async (t) => {
+      const { outbox } = await open(t, WIDE);
+      t.after(() => outbox.close());
+      assert.equal(await outbox.claim(0), "new");
+      assert.equal(await outbox.claim(0), "mine");
+    });
+
+    test("is new again after a release", async (t) => {
+      const { outbox } = await opened(t, []);
+      await outbox.release(0);
+      assert.equal(await outbox.claim(0), "new");
+    });
+  });
+
+  describe(`${driver}: routing`, () => {
+    test("moves each event, under its id, into the lanes that it is for, and out of the stream", async (t) => {
+      const { outbox } = await opened(t, ["a", "b"]);
+      const before = await outbox.read(0, undefined, 10);
+      const result = await routeAll(outbox, ({ channel }) =>
+        channel === "a" ? ["one", "two"] : [],
+      );
+      assert.deepEqual(result, { left: 0, losses: [] });
+      assert.deepEqual((await outbox.head(LANE, 10, 1e6)).events, [before[0]]);
+      assert.deepEqual((await outbox.head({ ...LANE, endpointId: "two" }, 10, 1e6)).events, [
+        before[0],
+      ]);
+      assert.deepEqual(await outbox.read(0, undefined, 10), []);
+      assert.deepEqual((await outbox.lanes(0)).map(({ endpointId }) => endpointId).toSorted(), [
+        "one",
+        "two",
+      ]);
+    });
+
+    test("answers how much is left, counting what came after the read", async (t) => {
+      const { outbox, append } = await opened(t, ["a"]);
+      const events = await outbox.read(0, undefined, 10);
+      await append("app", "b", occupied("b"));
+      const result = await outbox.route(
+        0,
+        undefined,
+        routes(events, () => ["one"]),
+      );
+      assert.deepEqual(result, { left: 1, losses: [] });
+    });
+
+    test("twice puts nothing into a lane twice", async (t) => {
+      const { outbox } = await opened(t, ["a"]);
+      const events = await outbox.read(0, undefined, 10);
+      for (let i = 0; i < 2; i++)
+        await outbox.route(
+          0,
+          undefined,
+          routes(events, () => ["one"]),
+        );
+      assert.equal((await outbox.head(LANE, 10, 1e6)).events.length, 1);
+    });
+
+    test("holds what has no route, in order, and what follows of that app behind it", async (t) => {
+      const { outbox, append } = await opened(t, ["a", "b"]);
+      await routeAll(outbox, ({ channel }) => (channel === "a" ? undefined : ["one"]));
+      await append("other", "c", occupied("c"));
+      await routeAll(outbox, () => ["one"]);
+      assert.deepEqual(await outbox.heldApps(0), ["app"]);
+      assert.deepEqual((await outbox.head(LANE, 10, 1e6)).events, []);
+      const held = await outbox.read(0, "app", 10);
+      assert.deepEqual(channelsOf(held), ["a", "b"]);
+      assert.deepEqual(
+        channelsOf((await outbox.head({ ...LANE, appId: "other" }, 10, 1e6)).events),
+        ["c"],
+      );
+      await outbox.route(
+        0,
+        "app",
+        routes(held, () => ["one"]),
+      );
+      assert.deepEqual(channelsOf((await outbox.head(LANE, 10, 1e6)).events), ["a", "b"]);
+      assert.deepEqual(await outbox.heldApps(0), []);
+    });
+
+    test("pushes the oldest out of a full lane into the dead letters, and says so", async (t) => {
+      const { outbox } = await opened(t, ["a", "b", "c", "d"], {
+        ...WIDE,
+        maxQueuedEvents: 2,
+        maxDeadLetters: 1,
+      });
+      const result = await routeAll(outbox, () => ["one"]);
+      assert.ok(result !== "lost");
+      assert.deepEqual(sum(result.losses.map(({ buried }) => buried)), 2);
+      assert.deepEqual(sum(result.losses.map(({ dropped }) => dropped)), 1);
+      assert.deepEqual(channelsOf((await outbox.head(LANE, 10, 1e6)).events), ["c", "d"]);
+      const letters = await outbox.deadLetters("app", "one", 0, 10);
+      assert.deepEqual(
+        letters.map(({ event, reason }) => [event.channel, reason]),
+        [["b", "overflow"]],
+      );
+    });
+  });
+
+  describe(`${driver}: a lane`, () => {
+    test("is read from its head within the bounds, one event whatever its size", async (t) => {
+      const { outbox } = await routed(t, ["a", "b", "c"]);
+      const bytes = Buffer.byteLength(occupied("a").json);
+      const read = async (maxEvents: number, maxBytes: number) => {
+        const { events, hasMore } = await outbox.head(LANE, maxEvents, maxBytes);
+        return [channelsOf(events).join(""), hasMore];
+      };
+      assert.deepEqual(await read(2, 1e6), ["ab", true]);
+      assert.deepEqual(await read(3, 1e6), ["abc", false]);
+      assert.deepEqual(await read(3, 2 * bytes + 2), ["ab", true]);
+      assert.deepEqual(await read(3, 1), ["a", true]);
+    });
+
+    test("keeps what is read until it is settled, and settling twice takes nothing more", async (t) => {
+      const { outbox } = await routed(t, ["a", "b", "c"]);
+      const { events } = await outbox.head(LANE, 2, 1e6);
+      assert.deepEqual((await outbox.head(LANE, 2, 1e6)).events, events);
+      const ids = events.map(({ id }) => id);
+      for (let i = 0; i < 2; i++) assert.equal(await outbox.settle(LANE, ids), "settled");
+      assert.deepEqual(channelsOf((await outbox.head(LANE, 10, 1e6)).events), ["c"]);
+    });
+
+    test("gives nothing up before it has failed for the whole budget", async (t) => {
+      const { outbox, advance } = await routed(t, ["a"]);
+      await advance(1_000_000);
+      assert.deepEqual(
+        await outbox.fail(LANE, BUDGET),
+        { buried: [], dropped: 0 },
+        "the first failure",
+      );
+      await advance(299_999);
+      assert.deepEqual(await outbox.fail(LANE, BUDGET), { buried: [], dropped: 0 });
+      await advance(1);
+      const result = await outbox.fail(LANE, BUDGET);
+      assert.ok(result !== "lost");
+      assert.equal(result.buried.length, 1);
+      assert.deepEqual((await outbox.head(LANE, 10, 1e6)).events, []);
+      const [letter] = await outbox.deadLetters("app", "one", 0, 10);
+      assert.deepEqual([letter?.reason, letter?.status], ["budget", "500"]);
+      assert.equal(letter?.event.id, result.buried[0]);
+    });
+
+    test("keeps events that are younger than the budget", async (t) => {
+      const { outbox, append, advance } = await routed(t, ["old"]);
+      await outbox.fail(LANE, BUDGET);
+      await advance(200_000);
+      await append("app", "young", occupied("young"));
+      await routeAll(outbox, () => ["one"]);
+      await advance(100_000);
+      await outbox.fail(LANE, BUDGET);
+      assert.deepEqual(channelsOf((await outbox.head(LANE, 10, 1e6)).events), ["young"]);
+    });
+
+    for (const begin of ["settle", "renew"] as const) {
+      test(`has its budget anew after a ${begin}`, async (t) => {
+        const { outbox, advance } = await routed(t, ["a", "b"]);
+        const [first] = (await outbox.head(LANE, 1, 1e6)).events;
+        await outbox.fail(LANE, BUDGET);
+        await advance(299_000);
+        if (begin === "settle") await outbox.settle(LANE, [first?.id ?? ""]);
+        else await outbox.renew("app", "one");
+        await outbox.fail(LANE, BUDGET);
+        await advance(2_000);
+        assert.deepEqual(await outbox.fail(LANE, BUDGET), { buried: [], dropped: 0 });
+      });
+    }
+
+    test("gives up at most 500 events at a time", async (t) => {
+      const { outbox, advance } = await routed(
+        t,
+        Array.from({ length: 600 }, (_, i) => `c${i}`),
+      );
+      await outbox.fail(LANE, BUDGET);
+      await advance(300_000);
+      const result = await outbox.fail(LANE, BUDGET);
+      assert.ok(result !== "lost");
+      assert.equal(result.buried.length, 500);
+      assert.equal((await outbox.head(LANE, 1_000, 1e6)).events.length, 100);
+    });
+
+    test("lets single events be buried", async (t) => {
+      const { outbox } = await routed(t, ["a", "b"]);
+      const [first] = (await outbox.head(LANE, 1, 1e6)).events;
+      const id = first?.id ?? "";
+      assert.deepEqual(await outbox.bury(LANE, [id], "422"), { buried: [id], dropped: 0 });
+      assert.deepEqual(await outbox.bury(LANE, [id], "422"), { buried: [], dropped: 0 });
+      assert.deepEqual(channelsOf((await outbox.head(LANE, 10, 1e6)).events), ["b"]);
+      const [letter] = await outbox.deadLetters("app", "one", 0, 10);
+      assert.deepEqual([letter?.reason, letter?.status], ["refused", "422"]);
+    });
+  });
+
+  describe(`${driver}: what operators see`, () => {
+    test("is the backlog of each endpoint with its oldest event, and what is held and unrouted", async (t) => {
+      const { outbox, append, advance } = await routed(t, ["a", "b"]);
+      const [oldest] = (await outbox.head(LANE, 1, 1e6)).events;
+      await advance(5_000);
+      await append("app", "c", occupied("c"));
+      await append("stranger", "d", occupied("d"));
+      const events = await outbox.read(0, undefined, 10);
+      await outbox.route(0, undefined, [{ id: events[1]?.id ?? "", endpointIds: undefined }]);
+      assert.deepEqual(await outbox.backlogs(), {
+        unrouted: 1,
+        held: 1,
+        overrun: 0,
+        endpoints: [
+          {
+            appId: "app",
+            endpointId: "one",
+            events: 2,
+            oldestMs: oldest?.decidedMs,
+            deadLetters: 0,
+          },
+        ],
+      });
+    });
+
+    test("is the dead letters in pages, oldest first, until they are too old", async (t) => {
+      const { outbox, advance } = await routed(t, ["a", "b", "c"], {
+        ...WIDE,
+        maxDeadLetterAgeMs: 1_000,
+      });
+      const { events } = await outbox.head(LANE, 10, 1e6);
+      for (const { id } of events) await outbox.bury(LANE, [id], "422");
+      const page = await outbox.deadLetters("app", "one", 1, 1);
+      assert.deepEqual(
+        page.map(({ event }) => event.channel),
+        ["b"],
+      );
+      assert.deepEqual(await outbox.expireDeadLetters(), []);
+      await advance(1_000);
+      const losses = await outbox.expireDeadLetters();
+      assert.equal(sum(losses.map(({ dropped }) => dropped)), 3);
+      assert.deepEqual(await outbox.deadLetters("app", "one", 0, 10), []);
+    });
+  });
+}
+
+function occupied(channel: string): WebhookEvent {
+  return channelEvent("channel_occupied", channel);
+}
+
+function channelsOf(events: readonly OutboxEvent[]): string[] {
+  return events.map(({ channel }) => channel);
+}
+
+function routes(
+  events: readonly OutboxEvent[],
+  choose: (event: OutboxEvent) => readonly string[] | undefined,
+): Route[] {
+  return events.map((event) => ({ id: event.id, endpointIds: choose(event) }));
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
+}
