@@ -56,8 +56,9 @@ export function createHeartbeat(activityTimeoutS: number, pongTimeoutS: number):
       return;
     }
     socket.heardAtTick = PINGED;
-    socket.ping();
+    // Placed first: a write can close the socket, which takes it out again.
     place(socket, pongTimeoutS);
+    socket.ping();
   }
 
   function advance(): void {
@@ -65,7 +66,11 @@ export function createHeartbeat(activityTimeoutS: number, pongTimeoutS: number):
     const due = slots[tick % slots.length];
     if (due === undefined || due.size === 0) return;
     slots[tick % slots.length] = new Set();
-    for (const socket of due) look(socket);
+    for (const socket of due) {
+      // Closed by what one before it did.
+      if (socket.slot === -1) continue;
+      look(socket);
+    }
   }
 
   return {
