@@ -1,4 +1,6 @@
 /** What transport counts: plain numbers, read at scrape time. */
+import { CLOSE_CODES } from "../protocol/close-code.ts";
+
 export interface TransportCounters {
   /** Connections closed because they did not read what they were sent. */
   slowConsumersClosed: number;
@@ -23,11 +25,13 @@ export function createTransportCounters(): TransportCounters {
 }
 
 /** Codes that have a label of their own; clients choose others freely, so those share one. */
-const KNOWN_CODES = new Set([1000, 1001, 1002, 1005, 1006, 1007, 1009]);
+const KNOWN_CODES: ReadonlySet<number> = new Set([
+  ...[1000, 1001, 1002, 1005, 1006, 1007, 1009],
+  ...Object.values(CLOSE_CODES),
+]);
 
 /** Notes a close. Codes that a client made up count as 0. */
 export function countClose(counters: TransportCounters, code: number): void {
-  const isKnown = KNOWN_CODES.has(code) || (code >= 4000 && code <= 4302);
-  const label = isKnown ? code : 0;
+  const label = KNOWN_CODES.has(code) ? code : 0;
   counters.closes.set(label, (counters.closes.get(label) ?? 0) + 1);
 }
