@@ -40,7 +40,7 @@ export function clientOf(
   if (proxies.isEmpty || !proxies.has(peer)) return { address: peer, isForwardedTls: false };
   const chain = forwardedFor
     .split(",")
-    .map((part) => part.trim())
+    .map((part) => withoutPort(part.trim()))
     .filter((part) => part !== "");
   let address = peer;
   for (const hop of chain.reverse()) {
@@ -49,6 +49,13 @@ export function clientOf(
   }
   const proto = forwardedProto.split(",").at(-1)?.trim().toLowerCase();
   return { address, isForwardedTls: proto === "https" || proto === "wss" };
+}
+
+/** Some proxies add the port, which is new with each connection: `1.2.3.4:567`, `[2001:db8::1]:567`. */
+function withoutPort(hop: string): string {
+  if (hop.startsWith("[")) return hop.slice(1, hop.indexOf("]"));
+  const [address = "", port, ...more] = hop.split(":");
+  return port !== undefined && more.length === 0 ? address : hop;
 }
 
 /** A peer's address as text, from its 4 or 16 bytes; IPv4 in IPv6 reads as IPv4. */
