@@ -2,6 +2,7 @@
  * Delivers what waits in lanes: decides when an endpoint may be sent to, sends, and goes on after each answer.
  * Endpoints know nothing of each other, so one that is dead or slow delays no other. Source: architecture.md §5.
  */
+import { setMaxListeners } from "node:events";
 import { attemptHeaders, batchBody, deliveryId } from "./batch.ts";
 import { nextBatch } from "./batching.ts";
 import { type DispatchContext, errorCode, LOOK_EVERY_MS } from "./context.ts";
@@ -50,6 +51,8 @@ export function createDelivery(
   const endpoints = new Map<string, Endpoint>();
   const settlement = createSettlement(context, onLost);
   const giveUp = new AbortController();
+  // Every attempt under way listens: as many as the endpoints' concurrency allows.
+  setMaxListeners(0, giveUp.signal);
   const underWay = new Set<Promise<void>>();
   let isHurried = false;
   let whenDrained: (() => void) | undefined;
