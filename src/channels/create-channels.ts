@@ -10,6 +10,7 @@ import { createTokenBucket, takeToken } from "../limits/token-bucket.ts";
 import { CLOSE_CODES, type ClosingRefusal } from "../protocol/close-code.ts";
 import { readFrame, readSignIn, readSubscribe, readUnsubscribe } from "../protocol/command.ts";
 import { connectionEstablishedFrame, PONG_FRAME } from "../protocol/frame.ts";
+import type { Log } from "../protocol/log.ts";
 import { createSocketIds } from "../protocol/socket-id.ts";
 import { userTopic } from "../protocol/topic.ts";
 import type { Channels, Handshake } from "./channels.ts";
@@ -45,6 +46,7 @@ export interface ChannelsParts {
   readonly locals: LocalChannels;
   readonly settings: ChannelsSettings;
   readonly now: () => number;
+  readonly log: Log;
 }
 
 export interface ChannelsWithCounters extends Channels {
@@ -52,9 +54,9 @@ export interface ChannelsWithCounters extends Channels {
 }
 
 export function createChannels(parts: ChannelsParts): ChannelsWithCounters {
-  const { apps, adapter, cache, connections, settings, now } = parts;
+  const { apps, adapter, cache, connections, settings, now, log } = parts;
   const counters = createChannelsCounters();
-  const refusals = createRefusals();
+  const refusals = createRefusals(log);
   const common = { ...parts, refusals, counters };
   const subscribing = createSubscribing({
     ...common,
@@ -187,6 +189,7 @@ export function createChannels(parts: ChannelsParts): ChannelsWithCounters {
       connection.isOpen = false;
       connection.app.traffic.connectionsClosed += 1;
       connections.remove(connection);
+      deadlines.remove(connection);
       subscribing.leaveAll(connection);
       signingIn.signOut(connection);
     },

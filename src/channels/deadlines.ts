@@ -9,6 +9,10 @@ import type { Connection } from "../connections/connection.ts";
 export interface Deadlines {
   /** `connection` has until `timeoutMs` from now. */
   add(connection: Connection): void;
+  /** Forgets a connection that has gone: none is held longer than it lives. Repeatable. */
+  remove(connection: Connection): void;
+  /** How many connections are waited for. */
+  readonly size: number;
   close(): void;
 }
 
@@ -44,6 +48,10 @@ export function createDeadlines(
     add(connection) {
       waiting.set(connection, now() + timeoutMs);
       schedule();
+    },
+    remove: (connection) => void waiting.delete(connection),
+    get size() {
+      return waiting.size;
     },
     close() {
       clearTimeout(timer);
