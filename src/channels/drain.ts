@@ -16,10 +16,10 @@ export async function drainConnections(
 ): Promise<void> {
   const leaving = [...connections.all()];
   const rounds = Math.max(1, Math.min(leaving.length, Math.floor(overMs / ROUND_MS)));
-  const perRound = Math.ceil(leaving.length / rounds);
-  for (let at = 0; at < leaving.length; at += perRound) {
-    if (at > 0) await delay(ROUND_MS);
-    for (const { socket } of leaving.slice(at, at + perRound)) {
+  const upTo = (round: number): number => Math.floor((leaving.length * round) / rounds);
+  for (let round = 0; round < rounds; round++) {
+    if (round > 0) await delay(ROUND_MS);
+    for (const { socket } of leaving.slice(upTo(round), upTo(round + 1))) {
       socket.close(CLOSE_CODES.reconnect, "This node is going away: connect again.");
     }
   }
