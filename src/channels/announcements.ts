@@ -1,6 +1,7 @@
 /** Tells this node's sockets what the channel state has decided. Source: protocol.md §2.7, §4.3, §5. */
 import type { Announcements } from "../channel-state/channel-state.ts";
 import type { Watchers } from "../connections/watchers.ts";
+import { channelKind } from "../protocol/channel-name.ts";
 import {
   memberAddedFrame,
   memberRemovedFrame,
@@ -31,8 +32,11 @@ export function createAnnouncements(
       tell(appId, channel, (local) => memberAddedFrame(local.nameJson, member)),
     memberRemoved: (appId, channel, userId) =>
       tell(appId, channel, (local) => memberRemovedFrame(local.nameJson, userId)),
-    subscriptionCount: (appId, channel, count) =>
-      tell(appId, channel, (local) => subscriptionCountFrame(local.nameJson, count)),
+    // Java takes every frame on an encrypted channel for ciphertext (§9 row 33), so only webhooks tell there.
+    subscriptionCount(appId, channel, count) {
+      if (channelKind(channel).isEncrypted) return;
+      tell(appId, channel, (local) => subscriptionCountFrame(local.nameJson, count));
+    },
     userOnline: (appId, userId) => tellWatchers(appId, userId, watchlistFrame([userId], [])),
     userOffline: (appId, userId) => tellWatchers(appId, userId, watchlistFrame([], [userId])),
   };

@@ -18,6 +18,7 @@ import {
   presenceSucceededFrame,
   subscriptionSucceededFrame,
 } from "../protocol/frame.ts";
+import type { Log } from "../protocol/log.ts";
 import { type PresenceMember, readChannelData } from "../protocol/presence.ts";
 import { subscriptionContent } from "../protocol/signature.ts";
 import { channelTopic, USER_CHANNEL_PREFIX } from "../protocol/topic.ts";
@@ -34,6 +35,7 @@ export interface SubscribingParts {
   readonly refusals: Refusals;
   readonly counters: ChannelsCounters;
   readonly maxChannelsPerConnection: number;
+  readonly log: Log;
 }
 
 export interface Subscribing {
@@ -43,7 +45,7 @@ export interface Subscribing {
 }
 
 export function createSubscribing(parts: SubscribingParts): Subscribing {
-  const { adapter, state, cache, locals, refusals, counters } = parts;
+  const { adapter, state, cache, locals, refusals, counters, log } = parts;
 
   function subscribe(connection: Connection, command: SubscribeCommand): void {
     const { channel } = command;
@@ -216,6 +218,10 @@ export function createSubscribing(parts: SubscribingParts): Subscribing {
     connection.socket.subscribe(local.topic);
     local.receivers += 1;
     if (local.kind.needsAuth) connection.isAuthorized = true;
+    log.debug(
+      { app_id: local.app.id, socket_id: connection.socketId, channel: local.name },
+      "subscribed",
+    );
     acknowledge(connection, local);
     if (local.kind.isCached) sendCached(connection, local, subscription);
     if (!local.kind.hasMembers) count(local, 1);
@@ -258,9 +264,7 @@ export function createSubscribing(parts: SubscribingParts): Subscribing {
   /** Writes how many subscriptions this node now has, `change` more or less than before. */
   function count(local: LocalChannel, change: 1 | -1): void {
     local.subscribers += change;
-    const { hasMembers, isEncrypted } = local.kind;
-    const isAnnounced =
-      local.app.settings.features.subscriptionCount && !hasMembers && !isEncrypted;
+    const isAnnounced = local.app.settings.features.subscriptionCount && !local.kind.hasMembers;
     state.setSubscriptions(local.app.id, local.name, local.subscribers, isAnnounced);
   }
 
