@@ -145,6 +145,7 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
     locals,
     settings: channelsSettings(config),
     now,
+    log: room("channels"),
   });
   const lifecycle = createLifecycle();
   const health = createHealthRoutes({

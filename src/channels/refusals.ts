@@ -2,6 +2,7 @@
 import type { Connection } from "../connections/connection.ts";
 import type { CloseCode } from "../protocol/close-code.ts";
 import { errorFrame, type SubscriptionFailure, subscriptionErrorFrame } from "../protocol/frame.ts";
+import type { Log } from "../protocol/log.ts";
 
 /** Why something was refused: a closed set, since it is a label of a metric. */
 export type RefusalReason =
@@ -45,7 +46,7 @@ export interface Refusals {
   ): void;
 }
 
-export function createRefusals(): Refusals {
+export function createRefusals(log: Log): Refusals {
   function refuse(
     connection: Connection,
     reason: RefusalReason,
@@ -54,6 +55,10 @@ export function createRefusals(): Refusals {
   ): void {
     const { refusals } = connection.app.traffic;
     refusals.set(reason, (refusals.get(reason) ?? 0) + 1);
+    log.debug(
+      { app_id: connection.app.id, socket_id: connection.socketId, reason, code },
+      "refused",
+    );
     connection.socket.send(errorFrame({ code, message }));
   }
 

@@ -49,6 +49,8 @@ export interface RestApi extends HttpApi {
 
 /** A request under way. `app` is set once it is found, for its traffic counters. */
 interface Visit {
+  /** Tells requests apart in the log and in the answer to a fault. */
+  readonly id: string;
   readonly head: RequestHead;
   /** Without the prefix. */
   readonly path: string;
@@ -70,8 +72,12 @@ export function createHttpApi(parts: HttpApiParts): RestApi {
   const rates = createApiRates(now);
   const answerSigned = createSignedRoutes({ channels, state, rates });
 
+  let requests = 0;
+
   function begin(head: RequestHead): Maybe<HttpAnswer | BodyWanted> {
+    requests += 1;
     const visit: Visit = {
+      id: requests.toString(36),
       head,
       path: withoutPrefix(head.path, pathPrefix),
       startedMs: elapsedMs(),
@@ -111,6 +117,18 @@ export function createHttpApi(parts: HttpApiParts): RestApi {
     const { head, route, app } = visit;
     countAnswer(counters, route, reply.status);
     if (reply.status === 429) counters.rateLimited += 1;
+    if (reply.status >= 400) {
+      log.debug(
+        {
+          request_id: visit.id,
+          route,
+          app_id: app?.id,
+          status: reply.status,
+          address: head.address,
+        },
+        "request refused",
+      );
+    }
     if (app !== undefined) {
       app.traffic.httpRequests += 1;
       app.traffic.httpBytesReceived += visit.bytesReceived;
@@ -131,8 +149,14 @@ export function createHttpApi(parts: HttpApiParts): RestApi {
       });
     }
     counters.failed += 1;
-    log.error({ route: visit.route, app_id: visit.app?.id, err: error }, "request failed");
-    return errorReply(500, "The server failed at this request: see its log.");
+    log.error(
+      { request_id: visit.id, route: visit.route, app_id: visit.app?.id, err: error },
+      "request failed",
+    );
+    return errorReply(
+      500,
+      `The server failed at this request: see request_id ${visit.id} in its log.`,
+    );
   }
 
   function answerHead(visit: Visit): Maybe<Reply | BodyWanted> {
