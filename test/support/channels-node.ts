@@ -27,6 +27,7 @@ import {
   createConnectionRegistry,
 } from "../../src/connections/registry.ts";
 import { createWatchers, type Watchers } from "../../src/connections/watchers.ts";
+import { SILENT_LOG } from "../../src/protocol/log.ts";
 import { createFakeSockets, type FakeSocket } from "./fake-sockets.ts";
 import { authFor, createTestApp, KEY } from "./test-app.ts";
 
@@ -125,6 +126,7 @@ export function createChannelsNode(options: ChannelsNodeOptions = {}): ChannelsN
     connections,
     watchers,
     locals,
+    log: SILENT_LOG,
     settings: {
       activityTimeoutS: 120,
       authorizationTimeoutMs: 30_000,
@@ -136,6 +138,7 @@ export function createChannelsNode(options: ChannelsNodeOptions = {}): ChannelsN
       ...settings,
     },
     now,
+    log: SILENT_LOG,
   });
 
   const node: ChannelsNode = {
