@@ -43,7 +43,7 @@ export function createRouter(
   delivery: Delivery,
   look: () => Promise<void>,
 ): Router {
-  const { apps, outbox, settings, now, after, log } = context;
+  const { apps, outbox, settings, now, after, log, losses } = context;
   const matcher = createMatcher();
   const partitions = Array.from({ length: outbox.partitions }, (_, number): Partition => {
     return { number, isMine: false, needsTurn: false, turn: undefined, cancelSweep: undefined };
@@ -198,20 +198,18 @@ export function createRouter(
     }
   }
 
-  function book(loss: Loss): void {
-    const { partition, appId, endpointId, buried, dropped } = loss;
-    const fields = { app_id: appId, endpoint: endpointId, partition, reason: "overflow" };
+  function book({ partition, appId, endpointId, buried, dropped }: Loss): void {
+    // Without any buried, they were dead letters that were too old.
+    const reason = buried === 0 && endpointId !== undefined ? "age" : "overflow";
+    losses.note(appId, endpointId, reason, buried, dropped);
     if (endpointId === undefined) {
       counters.heldDropped += dropped;
-      log.error({ ...fields, events: dropped }, "held webhook events dropped");
       return;
     }
     const { counters: endpoint } = delivery.endpoint(appId, endpointId);
     endpoint.dead += buried;
     endpoint.dropped += dropped;
-    delivery.pushedOut({ partition, appId, endpointId });
-    log.error({ ...fields, events: buried }, "webhook events became dead letters");
-    if (dropped > 0) log.error({ ...fields, events: dropped }, "webhook dead letters dropped");
+    if (buried > 0) delivery.pushedOut({ partition, appId, endpointId });
   }
 
   function lost(number: number): void {
@@ -239,6 +237,7 @@ export function createRouter(
   async function lookAtAll(): Promise<void> {
     await Promise.all(partitions.map(claim));
     for (const loss of await outbox.expireDeadLetters()) book(loss);
+    losses.flush(false);
     await look();
   }
 
@@ -277,6 +276,7 @@ export function createRouter(
       for (const partition of partitions) partition.cancelSweep?.();
       await looking;
       await Promise.all(partitions.map((partition) => partition.turn));
+      losses.flush(true);
       for (const { number, isMine } of partitions) if (isMine) await outbox.release(number);
     },
   };

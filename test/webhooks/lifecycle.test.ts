@@ -118,7 +118,7 @@ describe("bounds", () => {
     assert.equal(report?.backlog, 3);
     assert.equal(report?.counters.dead, 3);
     assert.equal(report?.counters.dropped, 1);
-    assert.ok(errors().includes("webhook dead letters dropped"));
+    assert.ok(errors().includes("webhook events dropped"));
     target.respond = inTurn(200);
     await clock.advance(2_000);
     assert.equal(target.log().at(-1), "d e f");
@@ -135,7 +135,7 @@ describe("bounds", () => {
     await clock.advance(600_000);
     assert.deepEqual(await webhooks.deadLetters("app", "one"), []);
     assert.equal((await webhooks.endpoints())[0]?.counters.dropped, 1);
-    assert.ok(errors().includes("webhook dead letters dropped"));
+    assert.ok(errors().includes("webhook events dropped"));
   });
 
   test("a stream that nobody routes drops its oldest, counted", async (t) => {
