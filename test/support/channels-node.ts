@@ -126,7 +126,6 @@ export function createChannelsNode(options: ChannelsNodeOptions = {}): ChannelsN
     connections,
     watchers,
     locals,
-    log: SILENT_LOG,
     settings: {
       activityTimeoutS: 120,
       authorizationTimeoutMs: 30_000,
@@ -138,7 +137,6 @@ export function createChannelsNode(options: ChannelsNodeOptions = {}): ChannelsN
       ...settings,
     },
     now,
-    log: SILENT_LOG,
   });
 
   const node: ChannelsNode = {
