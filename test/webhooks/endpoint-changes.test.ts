@@ -173,3 +173,13 @@ describe("an app that is not known", () => {
     assert.deepEqual(errors(), ["webhook events dropped"]);
   });
 });
+
+test("an event of a type that is not known is held, and what follows of its app behind it", async (t) => {
+  const { events, occupyAndWait, target, webhooks } = await openRig(t);
+  await occupyAndWait("a");
+  const type = "of_a_later_version" as "cache_miss";
+  events.append("app", "b", { type, json: '{"name":"of_a_later_version","channel":"b"}' });
+  await occupyAndWait("c");
+  assert.deepEqual(target.log(), ["a"]);
+  assert.equal((await webhooks.queues()).held, 2);
+});

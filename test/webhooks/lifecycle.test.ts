@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { partitionOf } from "../../src/protocol/partition.ts";
 import { channelEvent } from "../../src/protocol/webhook-event.ts";
 import type { Outbox } from "../../src/webhooks/outbox.ts";
 import { answered, held, inTurn } from "./fake-target.ts";
-import { endpoint } from "./fixtures.ts";
+import { channelsApart, endpoint } from "./fixtures.ts";
 import { openRig } from "./rig.ts";
 
 describe("sweeping", () => {
@@ -266,6 +267,28 @@ describe("a partition that another node takes", () => {
     owner = "mine";
     await clock.advance(1_000);
     assert.deepEqual(target.log().slice(1).join(" "), "a b", "a repeat, then what follows");
+  });
+
+  test("leaves a failed batch that it shared with others: what remains is another batch", async (t) => {
+    const [kept = "", taken = ""] = channelsApart(2);
+    let isTaken = false;
+    const { occupyAndWait, clock, target } = await openRig(t, {
+      partitions: 64,
+      respond: inTurn(500, 500, 200),
+      wrap: (memory) => ({
+        ...memory,
+        claim: (partition) =>
+          isTaken && partition === partitionOf("app", taken, 64) ? "lost" : memory.claim(partition),
+      }),
+    });
+    await occupyAndWait(kept, taken);
+    isTaken = true;
+    await clock.advance(4_000);
+    const [, second, third] = target.sent;
+    assert.deepEqual(target.log(), [`${kept} ${taken}`, `${kept} ${taken}`, kept]);
+    assert.ok((third?.timeMs ?? 0) > (second?.timeMs ?? 0));
+    assert.equal(third?.headers["x-pipit-attempt"], "1");
+    assert.notEqual(third?.headers["x-pipit-delivery"], second?.headers["x-pipit-delivery"]);
   });
 
   test("newly claimed while the node believed to own it is read anew", async (t) => {
