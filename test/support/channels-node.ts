@@ -137,6 +137,7 @@ export function createChannelsNode(options: ChannelsNodeOptions = {}): ChannelsN
       ...settings,
     },
     now,
+    log: SILENT_LOG,
   });
 
   const node: ChannelsNode = {
