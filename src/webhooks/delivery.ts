@@ -92,6 +92,7 @@ export function createDelivery(
   async function send(endpoint: Endpoint): Promise<void> {
     while (endpoint.needsPump && !giveUp.signal.aborted) {
       endpoint.needsPump = false;
+      if (endpoint.queue.length === 0) return;
       const receiver = await findReceiver(endpoint, apps, settings.batching);
       if (typeof receiver === "string") return noteObstacle(endpoint, receiver);
       endpoint.obstacle = undefined;
