@@ -78,8 +78,8 @@ class Exchange {
       this.#res.resume();
       this.#take(result);
       if (this.#isOver) return;
-      if (this.#hasAll) this.#finish(Buffer.concat(this.#chunks));
-      else if (this.#isTooLarge()) this.#refuseBody();
+      if (this.#isTooLarge()) this.#refuseBody();
+      else if (this.#hasAll) this.#finish(Buffer.concat(this.#chunks));
     }, this.#failed);
   }
 
