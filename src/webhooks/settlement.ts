@@ -61,7 +61,6 @@ export function createSettlement(
       if (result.buried.length === 0) return;
       const buried = new Set(result.buried);
       part.events = part.events.filter((event) => !buried.has(event.id));
-      lane.hasLeftover = true;
     } catch (error) {
       log.warn({ partition, reason: errorCode(error) }, "webhook failure could not be recorded");
     }

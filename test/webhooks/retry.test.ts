@@ -97,6 +97,12 @@ describe("a failed delivery", () => {
     const together = target.sent.length;
     assert.ok(together <= SETTINGS.concurrency);
     await clock.advance(130_000);
+    const [failed0, probe0] = [target.sent[0], target.sent[together]];
+    assert.equal(
+      (probe0?.atMs ?? 0) - (failed0?.atMs ?? 0),
+      1_000,
+      "POSTs under way together are one failure",
+    );
     const probes = target.log().slice(together);
     assert.deepEqual(
       new Set(probes.slice(0, 6)),
