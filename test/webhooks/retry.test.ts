@@ -120,6 +120,21 @@ describe("a failed delivery", () => {
     assert.equal(target.sent.length, failed + 6, "each was taken once");
   });
 
+  test("of a POST that was under way with another one does not lengthen the backoff", async (t) => {
+    const slow = held();
+    const { occupy, target, clock } = await openRig(t, {
+      partitions: 64,
+      settings: { batching: { ...SETTINGS.batching, enabled: false } },
+      respond: (_sent, number) => (number === 1 ? slow.promise : answered(500)),
+    });
+    for (const channel of channelsApart(2)) occupy(channel);
+    await clock.advance(900);
+    assert.equal(target.sent.length, 2);
+    slow.resolve(answered(500));
+    await clock.advance(100);
+    assert.equal(target.sent.length, 3);
+  });
+
   test("of one batch while others succeed is repeated with growing waits of its own", async (t) => {
     const { occupy, target, clock } = await openRig(t, {
       partitions: 64,
