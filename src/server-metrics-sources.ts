@@ -37,6 +37,8 @@ const LIMITS_BY_REFUSAL = {
   watchlist_too_long: "watchlist",
 } as const;
 
+const CAPACITY_LIMITS = ["node_connections", "connections_per_address", "app_connections"] as const;
+
 export function metricsSources(parts: MetricsParts): ServerMetricsSources {
   const { apps, connections, state, channels, transport, http, cache, webhooks } = parts;
 
@@ -62,9 +64,9 @@ export function metricsSources(parts: MetricsParts): ServerMetricsSources {
       ["backpressure", transport.slowConsumersClosed],
       ["request_body", transport.bodiesRefused + http.bodiesTooLarge],
       ["http_rate", http.rateLimited],
-      ["app_connections", channels.handshakesRefused.get(4004) ?? 0],
-      ["node_connections", channels.handshakesRefused.get(4100) ?? 0],
+      ["frame_size", transport.framesTooLarge],
     ]);
+    for (const limit of CAPACITY_LIMITS) hit.set(limit, channels.capacityHit.get(limit) ?? 0);
     for (const [refusal, limit] of Object.entries(LIMITS_BY_REFUSAL)) {
       hit.set(limit, refused.get(refusal) ?? 0);
     }

@@ -23,8 +23,7 @@ export function createAnnouncements(
   }
 
   function tellWatchers(appId: string, userId: string, frame: string | undefined): void {
-    if (frame === undefined) return;
-    for (const connection of watchers.of(appId, userId)) connection.socket.send(frame);
+    if (frame !== undefined) watchers.tell(appId, userId, frame);
   }
 
   return {

@@ -1,4 +1,6 @@
 /** What channels count, besides what is counted per app (apps/app.ts): plain numbers, read at scrape time. */
+import type { CapacityLimit } from "./handshake.ts";
+
 export interface ChannelsCounters {
   /** Cached events that could not be read for a new subscriber. */
   cacheFailures: number;
@@ -10,6 +12,8 @@ export interface ChannelsCounters {
   unauthorizedClosed: number;
   /** Handshakes refused, by close code. */
   readonly handshakesRefused: Map<number, number>;
+  /** The part of them that found something full. */
+  readonly capacityHit: Map<CapacityLimit, number>;
 }
 
 export function createChannelsCounters(): ChannelsCounters {
@@ -19,5 +23,6 @@ export function createChannelsCounters(): ChannelsCounters {
     abusersClosed: 0,
     unauthorizedClosed: 0,
     handshakesRefused: new Map(),
+    capacityHit: new Map(),
   };
 }

@@ -18,7 +18,7 @@ import { CLIENT_EVENT_PREFIX, createClientEvents } from "./client-events.ts";
 import { type ChannelsCounters, createChannelsCounters } from "./counters.ts";
 import { createDeadlines } from "./deadlines.ts";
 import { drainConnections } from "./drain.ts";
-import { handshakeRefusal } from "./handshake.ts";
+import { type HandshakeRefusal, handshakeRefusal } from "./handshake.ts";
 import type { LocalChannels } from "./local-channels.ts";
 import { createPublishing } from "./publishing.ts";
 import { createRefusals } from "./refusals.ts";
@@ -78,7 +78,7 @@ export function createChannels(parts: ChannelsParts): ChannelsWithCounters {
     socket: Socket,
     app: App | undefined,
   ): Connection | ClosingRefusal {
-    const refusal = isDraining
+    const refusal: HandshakeRefusal | undefined = isDraining
       ? { code: CLOSE_CODES.reconnect, message: "This node is going away: connect again." }
       : handshakeRefusal(handshake, app, {
           nodeConnections: connections.size,
@@ -88,10 +88,13 @@ export function createChannels(parts: ChannelsParts): ChannelsWithCounters {
           appConnections: app === undefined ? 0 : connections.countOfApp(app.id),
         });
     if (refusal !== undefined || app === undefined) {
-      const { code, message } = refusal ?? {
+      const { code, message, limit }: HandshakeRefusal = refusal ?? {
         code: CLOSE_CODES.unknownApp,
         message: "No such app.",
       };
+      if (limit !== undefined) {
+        counters.capacityHit.set(limit, (counters.capacityHit.get(limit) ?? 0) + 1);
+      }
       counters.handshakesRefused.set(code, (counters.handshakesRefused.get(code) ?? 0) + 1);
       socket.close(code, message);
       return { code, message };

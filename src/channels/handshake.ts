@@ -13,6 +13,13 @@ export interface Capacity {
   readonly appConnections: number;
 }
 
+/** Which capacity was used up, where that was the reason. */
+export type CapacityLimit = "node_connections" | "connections_per_address" | "app_connections";
+
+export interface HandshakeRefusal extends ClosingRefusal {
+  readonly limit?: CapacityLimit;
+}
+
 const OLDEST_PROTOCOL = 4;
 const NEWEST_PROTOCOL = 7;
 /** Libraries send things like `8.4.0`, `7.0.6-beta`, `0.6.0`. */
@@ -23,7 +30,7 @@ export function handshakeRefusal(
   handshake: Handshake,
   app: App | undefined,
   capacity: Capacity,
-): ClosingRefusal | undefined {
+): HandshakeRefusal | undefined {
   if (app === undefined) {
     const key = JSON.stringify(handshake.appKey.slice(0, 64));
     return refusal(CLOSE_CODES.unknownApp, `No app here has the key ${key}.`);
@@ -40,13 +47,16 @@ export function handshakeRefusal(
     return refusal(CLOSE_CODES.unauthorized, message);
   }
   if (capacity.nodeConnections >= capacity.maxNodeConnections) {
-    return refusal(CLOSE_CODES.overCapacity, "This node is full: try again in a few seconds.");
+    const message = "This node is full: try again in a few seconds.";
+    return { code: CLOSE_CODES.overCapacity, message, limit: "node_connections" };
   }
   if (capacity.addressConnections >= capacity.maxAddressConnections) {
-    return refusal(CLOSE_CODES.overCapacity, "Too many connections from this address.");
+    const message = "Too many connections from this address.";
+    return { code: CLOSE_CODES.overCapacity, message, limit: "connections_per_address" };
   }
   if (capacity.appConnections >= settings.limits.maxConnections) {
-    return refusal(CLOSE_CODES.overQuota, "The app has as many connections as it is allowed.");
+    const message = "The app has as many connections as it is allowed.";
+    return { code: CLOSE_CODES.overQuota, message, limit: "app_connections" };
   }
   return undefined;
 }

@@ -19,30 +19,44 @@ export function createPublishing({
   cache,
   locals,
 }: PublishingParts): (app: App, events: readonly EventToPublish[]) => void | Promise<void> {
-  function publishOne(app: App, event: EventToPublish, channel: string): void | Promise<void> {
-    const topic = channelTopic(app.id, channel);
-    const nameJson = locals.get(topic)?.nameJson ?? JSON.stringify(channel);
-    const { eventJson, dataJson, exceptSocketId } = event;
-    const frame = eventFrame(eventJson, nameJson, dataJson);
-    app.traffic.eventsPublished += 1;
-    if (!channelKind(channel).isCached) {
-      return adapter.publish("event", topic, frame, exceptSocketId);
+  function cacheAll(app: App, events: readonly EventToPublish[]): void | Promise<void> {
+    const waiting: Promise<void>[] = [];
+    for (const { channels, eventJson, dataJson } of events) {
+      for (const channel of channels) {
+        if (!channelKind(channel).isCached) continue;
+        const event = { eventJson, dataJson };
+        const cached = cache.set(app.id, channel, event, app.settings.cacheTtlMs);
+        if (cached !== undefined) waiting.push(cached);
+      }
     }
-    // Cached first: a client that subscribes between the two gets the event twice rather than never.
-    const cached = cache.set(app.id, channel, { eventJson, dataJson }, app.settings.cacheTtlMs);
-    return cached === undefined
-      ? adapter.publish("event", topic, frame, exceptSocketId)
-      : cached.then(() => adapter.publish("event", topic, frame, exceptSocketId));
+    return whenAll(waiting);
   }
 
-  return (app, events) => {
+  function publishAll(app: App, events: readonly EventToPublish[]): void | Promise<void> {
     const waiting: Promise<void>[] = [];
-    for (const event of events) {
-      for (const channel of event.channels) {
-        const published = publishOne(app, event, channel);
+    for (const { channels, eventJson, dataJson, exceptSocketId } of events) {
+      for (const channel of channels) {
+        const topic = channelTopic(app.id, channel);
+        const nameJson = locals.get(topic)?.nameJson ?? JSON.stringify(channel);
+        const frame = eventFrame(eventJson, nameJson, dataJson);
+        app.traffic.eventsPublished += 1;
+        const published = adapter.publish("event", topic, frame, exceptSocketId);
         if (published !== undefined) waiting.push(published);
       }
     }
-    return waiting.length === 0 ? undefined : Promise.all(waiting).then(() => undefined);
+    return whenAll(waiting);
+  }
+
+  return (app, events) => {
+    // Cached first: a client that subscribes between the two gets the event twice rather than never. All of
+    // them: when one cannot be cached nothing is delivered, and answers that overtake each other change no order.
+    const cached = cacheAll(app, events);
+    return cached === undefined
+      ? publishAll(app, events)
+      : cached.then(() => publishAll(app, events));
   };
+}
+
+function whenAll(waiting: readonly Promise<void>[]): void | Promise<void> {
+  return waiting.length === 0 ? undefined : Promise.all(waiting).then(() => undefined);
 }

@@ -48,7 +48,6 @@ export function createSigningIn(parts: SignInParts): SigningIn {
     const { id, userInfoJson } = read;
     const user: SignedInUser = connection.user ?? { id, userInfoJson, watchlist: [] };
     user.userInfoJson = userInfoJson;
-    connection.isAuthorized = true;
     if (connection.user === undefined) {
       connection.user = user;
       state.setUserConnections(app.id, id, connections.signIn(connection));
@@ -56,6 +55,9 @@ export function createSigningIn(parts: SignInParts): SigningIn {
     const isCut = features.watchlistEvents && read.watchlistLength > MAX_WATCHLIST_LENGTH;
     const finish = (): void => {
       if (!connection.isOpen) return;
+      // Another sign-in that was under way could not be heard, and has taken this one back with it.
+      if (connection.user !== user) return refuseUnheard(connection);
+      connection.isAuthorized = true;
       connection.socket.subscribe(userTopic(app.id, id));
       connection.socket.send(signInSuccessFrame(userData));
       if (isCut) {
@@ -68,11 +70,20 @@ export function createSigningIn(parts: SignInParts): SigningIn {
     if (heard === undefined) finish();
     else {
       heard.then(finish, () => {
-        const message =
-          "The server cannot reach its cluster just now: sign in again in a few seconds.";
-        if (connection.isOpen) refusals.refuse(connection, "unavailable", null, message);
+        if (!connection.isOpen) return;
+        if (connection.user === user) {
+          signOut(connection);
+          connection.user = undefined;
+        }
+        refuseUnheard(connection);
       });
     }
+  }
+
+  /** Nothing of the sign-in is left, so the client may try again, as anybody. */
+  function refuseUnheard(connection: Connection): void {
+    const message = "The server cannot reach its cluster just now: sign in again in a few seconds.";
+    refusals.refuse(connection, "unavailable", null, message);
   }
 
   function refuse(connection: Connection, code: CloseCode | null, message: string): void {
@@ -97,29 +108,39 @@ export function createSigningIn(parts: SignInParts): SigningIn {
       if (frame !== undefined) connection.socket.send(frame);
     };
     const online = state.watch(appId, userIds);
-    if (online instanceof Promise) {
-      online.then(tell, () =>
-        refusals.refuse(connection, "unavailable", null, "The watchlist cannot be read just now."),
-      );
-    } else tell(online);
+    if (!(online instanceof Promise)) return tell(online);
+    watchers.hold(connection);
+    online.then(
+      (known) => {
+        // The connection has closed, or watches others by now.
+        if (user.watchlist !== userIds) return;
+        tell(known);
+        watchers.release(connection);
+      },
+      () => {
+        if (user.watchlist !== userIds) return;
+        refusals.refuse(connection, "unavailable", null, "The watchlist cannot be read just now.");
+        watchers.release(connection);
+      },
+    );
   }
 
   function unwatch(connection: Connection, user: SignedInUser): void {
     if (user.watchlist.length === 0) return;
     watchers.remove(connection, user.watchlist);
+    watchers.release(connection);
     state.unwatch(connection.app.id, user.watchlist);
     user.watchlist = [];
   }
 
-  return {
-    signIn,
-    signOut(connection) {
-      const { app, user } = connection;
-      if (user === undefined) return;
-      unwatch(connection, user);
-      const left = connections.signOut(connection);
-      if (left === 0) adapter.unsubscribe(userTopic(app.id, user.id));
-      state.setUserConnections(app.id, user.id, left);
-    },
-  };
+  function signOut(connection: Connection): void {
+    const { app, user } = connection;
+    if (user === undefined) return;
+    unwatch(connection, user);
+    const left = connections.signOut(connection);
+    if (left === 0) adapter.unsubscribe(userTopic(app.id, user.id));
+    state.setUserConnections(app.id, user.id, left);
+  }
+
+  return { signIn, signOut };
 }

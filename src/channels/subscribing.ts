@@ -8,7 +8,7 @@
 import type { Adapter } from "../adapters/adapter.ts";
 import type { CacheEntry, CacheStore } from "../cache/cache-store.ts";
 import type { AddMemberResult, ChannelState } from "../channel-state/channel-state.ts";
-import type { Connection, Subscription } from "../connections/connection.ts";
+import type { Connection, SignedInUser, Subscription } from "../connections/connection.ts";
 import { type ChannelKind, channelKind, channelNameProblem } from "../protocol/channel-name.ts";
 import { CLOSE_CODES } from "../protocol/close-code.ts";
 import type { SubscribeCommand } from "../protocol/command.ts";
@@ -19,7 +19,7 @@ import {
   subscriptionSucceededFrame,
 } from "../protocol/frame.ts";
 import type { Log } from "../protocol/log.ts";
-import { type PresenceMember, readChannelData } from "../protocol/presence.ts";
+import { MAX_USER_ID_LENGTH, type PresenceMember, readChannelData } from "../protocol/presence.ts";
 import { subscriptionContent } from "../protocol/signature.ts";
 import { channelTopic, USER_CHANNEL_PREFIX } from "../protocol/topic.ts";
 import { authProblem } from "./auth.ts";
@@ -84,7 +84,7 @@ export function createSubscribing(parts: SubscribingParts): Subscribing {
 
   /** The server's own channel of a signed-in user: messages come anyway, so it only has to be answered (§4.2). */
   function subscribeToUser(connection: Connection, channel: string): void {
-    if (channel.slice(USER_CHANNEL_PREFIX.length) === connection.user?.id) {
+    if (isOwnUserChannel(connection, channel)) {
       connection.socket.send(subscriptionSucceededFrame(JSON.stringify(channel)));
     } else {
       refuseUnauthorized(
@@ -109,9 +109,9 @@ export function createSubscribing(parts: SubscribingParts): Subscribing {
   /** The member that this connection will be, or undefined after a refusal (§2.3). */
   function memberOf(connection: Connection, command: SubscribeCommand): PresenceMember | undefined {
     const { channel, channelData } = command;
-    if (channelData === undefined) {
-      const { user } = connection;
-      if (user !== undefined) return { userId: user.id, userInfoJson: user.userInfoJson };
+    const member =
+      channelData === undefined ? signedInMember(connection.user) : readChannelData(channelData);
+    if (member === undefined) {
       refuseUnauthorized(
         connection,
         channel,
@@ -119,7 +119,6 @@ export function createSubscribing(parts: SubscribingParts): Subscribing {
       );
       return undefined;
     }
-    const member = readChannelData(channelData);
     if (typeof member === "string") {
       const failure = { type: "AuthError", error: member, status: 401 } as const;
       refusals.refuseSubscription(connection, channel, "presence_data", null, failure);
@@ -312,7 +311,7 @@ export function createSubscribing(parts: SubscribingParts): Subscribing {
     unsubscribe(connection, channel) {
       const subscription = connection.subscriptions?.get(channel);
       if (subscription !== undefined) leave(connection, channel, subscription);
-      else if (connection.app.settings.features.strict) {
+      else if (connection.app.settings.features.strict && !isOwnUserChannel(connection, channel)) {
         const message = `This connection is not subscribed to ${JSON.stringify(channel.slice(0, 200))}.`;
         refusals.refuse(connection, "not_subscribed", null, message);
       }
@@ -323,4 +322,17 @@ export function createSubscribing(parts: SubscribingParts): Subscribing {
       }
     },
   };
+}
+
+/** Whether `channel` is the one by which backends send to the user that the connection is signed in as. */
+function isOwnUserChannel({ user }: Connection, channel: string): boolean {
+  return user !== undefined && channel === USER_CHANNEL_PREFIX + user.id;
+}
+
+/** The member that a signed-in user is, or why it can be none; undefined without a user. */
+function signedInMember(user: SignedInUser | undefined): PresenceMember | string | undefined {
+  if (user === undefined) return undefined;
+  const { id, userInfoJson } = user;
+  if (id.length <= MAX_USER_ID_LENGTH) return { userId: id, userInfoJson };
+  return `The id of the signed-in user has ${id.length} characters, ${MAX_USER_ID_LENGTH} are allowed here.`;
 }

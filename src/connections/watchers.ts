@@ -5,11 +5,20 @@ import type { Connection } from "./connection.ts";
 export interface Watchers {
   add(connection: Connection, userIds: readonly string[]): void;
   remove(connection: Connection, userIds: readonly string[]): void;
-  of(appId: string, userId: string): Iterable<Connection>;
+  /** Sends `frame` to every connection that watches the user. */
+  tell(appId: string, userId: string, frame: string): void;
+  /**
+   * Keeps back what is told to the connection until it is released, so that who is online when it begins to
+   * watch comes before any change of it. Few frames gather: the grace lets each watched user change slowly.
+   */
+  hold(connection: Connection): void;
+  /** Sends what was kept back. Repeatable. */
+  release(connection: Connection): void;
 }
 
 export function createWatchers(): Watchers {
   const byTopic = new Map<string, Set<Connection>>();
+  const held = new Map<Connection, string[]>();
   return {
     add(connection, userIds) {
       for (const userId of userIds) {
@@ -27,6 +36,18 @@ export function createWatchers(): Watchers {
         if (watching?.size === 0) byTopic.delete(topic);
       }
     },
-    of: (appId, userId) => byTopic.get(userTopic(appId, userId)) ?? [],
+    tell(appId, userId, frame) {
+      for (const connection of byTopic.get(userTopic(appId, userId)) ?? []) {
+        const kept = held.get(connection);
+        if (kept === undefined) connection.socket.send(frame);
+        else kept.push(frame);
+      }
+    },
+    hold: (connection) => void held.set(connection, []),
+    release(connection) {
+      const kept = held.get(connection) ?? [];
+      held.delete(connection);
+      for (const frame of kept) connection.socket.send(frame);
+    },
   };
 }

@@ -32,9 +32,15 @@ export function registerServerMetrics(
   registry: MetricsRegistry,
   sources: ServerMetricsSources,
 ): ServerObservations {
+  const shared: ServerMetricsSources = {
+    ...sources,
+    channels: onceATurn(async () => [...(await sources.channels())]),
+    webhookEndpoints: onceATurn(async () => [...(await sources.webhookEndpoints())]),
+    webhookStream: onceATurn(sources.webhookStream),
+  };
   for (const metric of [...COMPATIBLE_METRICS, ...OWN_METRICS, ...WEBHOOK_METRICS]) {
     const expose = metric.type === "counter" ? registry.exposeTotal : registry.exposeGauge;
-    expose(metric, () => metric.read(sources));
+    expose(metric, () => metric.read(shared));
   }
   registry.createHistogram(ADAPTER_RESOLVE_TIME);
   const observeRequest = registry.createHistogram(HTTP_REQUEST_DURATION);
@@ -43,5 +49,22 @@ export function registerServerMetrics(
     httpRequest: (route, seconds) => observeRequest({ route }, seconds),
     webhookDelivered: (appId, endpoint, seconds) =>
       observeDelivery({ app_id: appId, endpoint }, seconds),
+  };
+}
+
+/**
+ * Asks once for all metrics of a scrape, which begin to read in one turn: counting every channel for each of
+ * three metrics would take three times as long.
+ */
+function onceATurn<T>(read: () => T): () => T {
+  let answer: { readonly value: T } | undefined;
+  return () => {
+    if (answer === undefined) {
+      answer = { value: read() };
+      queueMicrotask(() => {
+        answer = undefined;
+      });
+    }
+    return answer.value;
   };
 }

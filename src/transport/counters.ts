@@ -6,6 +6,8 @@ export interface TransportCounters {
   slowConsumersClosed: number;
   /** Text frames refused because they came before the connection was admitted, or as binary. */
   framesRefused: number;
+  /** Frames over the hard limit: uWebSockets.js ends the connection. */
+  framesTooLarge: number;
   /** Request bodies over the limit. */
   bodiesRefused: number;
   /** Connections ended by a bug of ours. */
@@ -18,6 +20,7 @@ export function createTransportCounters(): TransportCounters {
   return {
     slowConsumersClosed: 0,
     framesRefused: 0,
+    framesTooLarge: 0,
     bodiesRefused: 0,
     faults: 0,
     closes: new Map(),

@@ -30,7 +30,8 @@ function readHead(res: HttpResponse, req: HttpRequest, proxies: TrustedProxies):
   return {
     method: req.getCaseSensitiveMethod().toUpperCase(),
     path: req.getUrl(),
-    query: req.getQuery(),
+    // Undefined when there is none, whatever its type says.
+    query: req.getQuery() ?? "",
     origin: req.getHeader("origin") || undefined,
     contentLength: length === "" ? undefined : Number(length),
     accessControlRequestHeaders: req.getHeader("access-control-request-headers") || undefined,
@@ -77,8 +78,8 @@ class Exchange {
       this.#res.resume();
       this.#take(result);
       if (this.#isOver) return;
-      if (this.#hasAll) this.#finish(Buffer.concat(this.#chunks));
-      else if (this.#isTooLarge()) this.#refuseBody();
+      if (this.#isTooLarge()) this.#refuseBody();
+      else if (this.#hasAll) this.#finish(Buffer.concat(this.#chunks));
     }, this.#failed);
   }
 
@@ -146,8 +147,12 @@ class Exchange {
       res.writeHeader("Content-Type", answer.contentType ?? "application/json");
       for (const [name, value] of Object.entries(answer.headers ?? {}))
         res.writeHeader(name, value);
-      if (this.#isHead) res.endWithoutBody(Buffer.byteLength(answer.body));
-      else res.end(answer.body, this.#mustClose());
+      if (!this.#isHead) res.end(answer.body, this.#mustClose());
+      else {
+        // Given the length, endWithoutBody waits for so many bytes: the connection's next request would be dropped.
+        res.writeHeader("Content-Length", String(Buffer.byteLength(answer.body)));
+        res.endWithoutBody();
+      }
     });
   }
 

@@ -36,6 +36,9 @@ export interface WebSocketParts {
   readonly log: Log;
 }
 
+/** What uWebSockets.js gives as the reason when it ends a connection for a frame over the limit. */
+const FRAME_TOO_LARGE = "Received too big message";
+
 /** Longest idle timeout that uWebSockets.js takes, in seconds. */
 const MAX_UWS_IDLE_TIMEOUT_S = 960;
 
@@ -198,8 +201,11 @@ export function serveWebSockets(app: TemplatedApp, uws: UwsModule, parts: WebSoc
     pong(ws: WebSocket<Held>): void {
       ws.getUserData().socket.heardAtTick = heartbeat.tick;
     },
-    close(ws: WebSocket<Held>, code: number): void {
+    close(ws: WebSocket<Held>, code: number, reason: ArrayBuffer): void {
       const { socket } = ws.getUserData();
+      if (code === 1006 && Buffer.from(reason).toString() === FRAME_TOO_LARGE) {
+        counters.framesTooLarge += 1;
+      }
       try {
         close(socket, code);
       } catch (error) {

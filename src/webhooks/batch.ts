@@ -37,7 +37,8 @@ export interface AttemptHeaders {
 /** All headers of one attempt: the endpoint's own first, so that ours stand. */
 export function attemptHeaders(parts: AttemptHeaders): Record<string, string> {
   const { endpoint, key, body, delivery, attempt, events, version } = parts;
-  const headers: Record<string, string> = {};
+  // An endpoint may name another agent: some receivers let only known ones through (protocol.md §7.1).
+  const headers: Record<string, string> = { "user-agent": `Pipit/${version}` };
   for (const [name, value] of Object.entries(endpoint.headers)) {
     if (!isReservedHeader(name)) headers[name.toLowerCase()] = value;
   }
@@ -47,7 +48,6 @@ export function attemptHeaders(parts: AttemptHeaders): Record<string, string> {
     ...headers,
     // Receivers compare the whole value, so no charset.
     "content-type": "application/json",
-    "user-agent": `Pipit/${version}`,
     "x-pusher-key": key.key,
     "x-pusher-signature": sign(key.signingKey, body),
     "x-pipit-delivery": delivery,
@@ -57,7 +57,7 @@ export function attemptHeaders(parts: AttemptHeaders): Record<string, string> {
 }
 
 const RESERVED_HEADER =
-  /^(host|user-agent|connection|keep-alive|upgrade|expect|te|trailer|transfer-encoding|content-.*|x-pusher-.*|x-pipit-.*)$/i;
+  /^(host|connection|keep-alive|upgrade|expect|te|trailer|transfer-encoding|content-.*|x-pusher-.*|x-pipit-.*)$/i;
 
 /** Whether a header belongs to the delivery itself and cannot be set for an endpoint. */
 export function isReservedHeader(name: string): boolean {

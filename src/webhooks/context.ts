@@ -1,6 +1,7 @@
 /** What the parts of the dispatcher share. All of it is handed in. */
 import type { Apps } from "../apps/app.ts";
 import type { Log } from "../protocol/log.ts";
+import type { LossLog } from "./loss-log.ts";
 import type { Outbox } from "./outbox.ts";
 import type { WebhookSettings } from "./settings.ts";
 import type { Target } from "./target.ts";
@@ -16,6 +17,7 @@ export interface DispatchContext {
   /** 0 ≤ x < 1. */
   readonly random: () => number;
   readonly log: Log;
+  readonly losses: LossLog;
   /** Pipit's, for the User-Agent. */
   readonly version: string;
   /** Called for each event that an endpoint took: ms from its decision to the 2xx. */

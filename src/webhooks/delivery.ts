@@ -3,7 +3,7 @@
  * Endpoints know nothing of each other, so one that is dead or slow delays no other. Source: architecture.md §5.
  */
 import { setMaxListeners } from "node:events";
-import { attemptHeaders, batchBody, deliveryId } from "./batch.ts";
+import { deliveryId } from "./batch.ts";
 import { nextBatch } from "./batching.ts";
 import { type DispatchContext, errorCode, LOOK_EVERY_MS } from "./context.ts";
 import { dropLane, giveBack, noteRouted, unbind } from "./lane-queue.ts";
@@ -17,6 +17,7 @@ import {
 } from "./lanes.ts";
 import type { LaneKey } from "./outbox.ts";
 import { outcomeOf } from "./outcome.ts";
+import { post } from "./post.ts";
 import { findReceiver, loggableUrl, type Receiver } from "./receiver.ts";
 import { createSettlement } from "./settlement.ts";
 import type { Answer } from "./target.ts";
@@ -47,7 +48,7 @@ export function createDelivery(
   context: DispatchContext,
   onLost: (partition: number) => void,
 ): Delivery {
-  const { apps, target, settings, now, after, log, version } = context;
+  const { apps, target, settings, now, after, log } = context;
   const endpoints = new Map<string, Endpoint>();
   const settlement = createSettlement(context, onLost);
   const giveUp = new AbortController();
@@ -91,6 +92,7 @@ export function createDelivery(
   async function send(endpoint: Endpoint): Promise<void> {
     while (endpoint.needsPump && !giveUp.signal.aborted) {
       endpoint.needsPump = false;
+      if (endpoint.queue.length === 0) return;
       const receiver = await findReceiver(endpoint, apps, settings.batching);
       if (typeof receiver === "string") return noteObstacle(endpoint, receiver);
       endpoint.obstacle = undefined;
@@ -131,7 +133,7 @@ export function createDelivery(
     batch.attempts += 1;
     batch.endpointFailures = endpoint.failures;
     const number = batch.attempts;
-    const answer = await post(endpoint, receiver, batch, delivery).catch(
+    const answer = await post(context, endpoint, receiver, batch, giveUp.signal).catch(
       // A url or header that cannot be sent is a failed attempt as any other: it may be edited.
       (error: unknown): Answer => ({ kind: "connection", reason: errorCode(error) }),
     );
@@ -155,31 +157,6 @@ export function createDelivery(
         retry_in_ms: retryInMs,
       },
       "webhook attempt failed",
-    );
-  }
-
-  async function post(
-    endpoint: Endpoint,
-    { webhook, key }: Receiver,
-    batch: Batch,
-    delivery: string,
-  ): Promise<Answer> {
-    const events = eventsOf(batch);
-    const body = batchBody(batch.timeMs, events);
-    const headers = attemptHeaders({
-      endpoint: webhook,
-      key,
-      body,
-      delivery,
-      attempt: batch.attempts,
-      events,
-      version,
-    });
-    const { timeoutMs, concurrency } = settings;
-    const name = `${endpoint.appId}:${endpoint.id}`;
-    return target.send(
-      { endpoint: name, url: webhook.url, headers, body, timeoutMs, concurrency },
-      giveUp.signal,
     );
   }
 

@@ -1,4 +1,4 @@
-/** A first-in-first-out queue of events that knows its size in bytes. Taking from the head costs no copying. */
+/** A first-in-first-out queue of events that knows its size in bytes. An id is in it once. Taking from the head costs no copying. */
 import type { OutboxEvent } from "./outbox.ts";
 
 export interface Fifo {
@@ -20,6 +20,8 @@ const COMPACT_FROM = 1_024;
 
 export function createFifo(): Fifo {
   let slots: (OutboxEvent | undefined)[] = [];
+  // So that ids which are gone already cost no search through a long queue.
+  const present = new Set<string>();
   let start = 0;
   let bytes = 0;
 
@@ -29,6 +31,7 @@ export function createFifo(): Fifo {
     slots[start] = undefined;
     start += 1;
     bytes -= event.bytes;
+    present.delete(event.id);
     if (start === slots.length) {
       slots = [];
       start = 0;
@@ -60,6 +63,7 @@ export function createFifo(): Fifo {
     },
     push(event) {
       slots.push(event);
+      present.add(event.id);
       bytes += event.bytes;
     },
     shift,
@@ -71,11 +75,12 @@ export function createFifo(): Fifo {
         shift();
         removed.push(head);
       }
-      if (removed.length === ids.size) return removed;
+      if (removed.length === ids.size || ![...ids].some((id) => present.has(id))) return removed;
       const kept: OutboxEvent[] = [];
       for (const event of peek(Number.POSITIVE_INFINITY)) {
         if (ids.has(event.id)) {
           removed.push(event);
+          present.delete(event.id);
           bytes -= event.bytes;
         } else {
           kept.push(event);

@@ -20,9 +20,11 @@ export function createGuardedConnector(
 ): buildConnector.connector {
   const guardedResolve: Resolve = (hostname, options, done) => {
     resolve(hostname, options, (error, found, family) => {
+      // With an error there is nothing else in the call, whatever its type says.
+      if (error) return done(error, "");
       const addresses = typeof found === "string" ? [found] : found.map(({ address }) => address);
-      const refused = error ? undefined : addresses.find(policy.isRefused);
-      if (refused === undefined) done(error, found, family);
+      const refused = addresses.find(policy.isRefused);
+      if (refused === undefined) done(null, found, family);
       else done(new TargetRefusedError(refused), "");
     });
   };

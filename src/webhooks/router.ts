@@ -6,8 +6,8 @@ import type { App } from "../apps/app.ts";
 import { isWebhookEventType } from "../protocol/webhook-event.ts";
 import { type DispatchContext, errorCode, LOOK_EVERY_MS } from "./context.ts";
 import type { Delivery } from "./delivery.ts";
-import { createMatcher } from "./match.ts";
 import type { Loss, OutboxEvent, Route } from "./outbox.ts";
+import { createRouteChoice } from "./route-choice.ts";
 
 /** Events that are read and moved in one go. */
 const EVENTS_PER_ROUND = 200;
@@ -43,12 +43,11 @@ export function createRouter(
   delivery: Delivery,
   look: () => Promise<void>,
 ): Router {
-  const { apps, outbox, settings, now, after, log } = context;
-  const matcher = createMatcher();
+  const { outbox, settings, now, after, log, losses } = context;
+  const choice = createRouteChoice(context);
   const partitions = Array.from({ length: outbox.partitions }, (_, number): Partition => {
     return { number, isMine: false, needsTurn: false, turn: undefined, cancelSweep: undefined };
   });
-  const heldApps = new Set<string>();
   const counters = { heldDropped: 0 };
   let isRunning = false;
   let isFailing = false;
@@ -111,7 +110,7 @@ export function createRouter(
   ): Promise<void> {
     for (;;) {
       const events = await outbox.read(partition.number, heldApp, EVENTS_PER_ROUND);
-      const chosen = await choose(events, mustHold);
+      const chosen = await choice.choose(events, mustHold);
       const stopAt = heldApp === undefined ? -1 : chosen.routes.findIndex((r) => !r.endpointIds);
       const routes = stopAt === -1 ? chosen.routes : chosen.routes.slice(0, stopAt);
       if (routes.length === 0) return;
@@ -119,58 +118,9 @@ export function createRouter(
       if (result === "lost") return lost(partition.number);
       for (const loss of result.losses) book(loss);
       announce(partition.number, events.slice(0, routes.length), routes, chosen.apps);
-      if (heldApp !== undefined && result.left === 0 && heldApps.delete(heldApp)) {
-        log.info({ app_id: heldApp }, "held webhook events released");
-      }
+      if (heldApp !== undefined && result.left === 0) choice.released(heldApp);
       if (result.left === 0 || stopAt !== -1) return;
     }
-  }
-
-  /** Events that cannot be judged now are to be held, and with them what follows of their app. */
-  async function choose(events: readonly OutboxEvent[], mustHold: Set<string>) {
-    const known = new Map<string, App | undefined>();
-    const routes: Route[] = [];
-    for (const { id, appId, type, channel } of events) {
-      if (!known.has(appId)) known.set(appId, await lookUp(appId));
-      const app = known.get(appId);
-      const endpointIds = mustHold.has(appId) ? undefined : match(app, type, channel);
-      if (!endpointIds) {
-        mustHold.add(appId);
-        noteHeld(appId);
-      }
-      routes.push({ id, endpointIds });
-    }
-    return { routes, apps: known };
-  }
-
-  async function lookUp(appId: string): Promise<App | undefined> {
-    try {
-      return await apps.byId(appId);
-    } catch (error) {
-      // To wait is right whatever failed: the event is held and asked for again.
-      log.warn({ app_id: appId, reason: errorCode(error) }, "app of webhook events not found");
-      return undefined;
-    }
-  }
-
-  function match(
-    app: App | undefined,
-    type: string,
-    channel: string,
-  ): readonly string[] | undefined {
-    if (!app || !isWebhookEventType(type)) return undefined;
-    try {
-      return matcher.endpointIds(app.settings, type, channel);
-    } catch (error) {
-      log.error({ app_id: app.id, reason: errorCode(error) }, "webhook filter cannot be compiled");
-      return undefined;
-    }
-  }
-
-  function noteHeld(appId: string): void {
-    if (heldApps.has(appId)) return;
-    heldApps.add(appId);
-    log.warn({ app_id: appId }, "webhook events held until their app is known");
   }
 
   /** Tells the delivery what came into which lane, and counts it. */
@@ -198,20 +148,18 @@ export function createRouter(
     }
   }
 
-  function book(loss: Loss): void {
-    const { partition, appId, endpointId, buried, dropped } = loss;
-    const fields = { app_id: appId, endpoint: endpointId, partition, reason: "overflow" };
+  function book({ partition, appId, endpointId, buried, dropped }: Loss): void {
+    // Without any buried, they were dead letters that were too old.
+    const reason = buried === 0 && endpointId !== undefined ? "age" : "overflow";
+    losses.note(appId, endpointId, reason, buried, dropped);
     if (endpointId === undefined) {
       counters.heldDropped += dropped;
-      log.error({ ...fields, events: dropped }, "held webhook events dropped");
       return;
     }
     const { counters: endpoint } = delivery.endpoint(appId, endpointId);
     endpoint.dead += buried;
     endpoint.dropped += dropped;
-    delivery.pushedOut({ partition, appId, endpointId });
-    log.error({ ...fields, events: buried }, "webhook events became dead letters");
-    if (dropped > 0) log.error({ ...fields, events: dropped }, "webhook dead letters dropped");
+    if (buried > 0) delivery.pushedOut({ partition, appId, endpointId });
   }
 
   function lost(number: number): void {
@@ -239,6 +187,7 @@ export function createRouter(
   async function lookAtAll(): Promise<void> {
     await Promise.all(partitions.map(claim));
     for (const loss of await outbox.expireDeadLetters()) book(loss);
+    losses.flush(false);
     await look();
   }
 
@@ -277,6 +226,7 @@ export function createRouter(
       for (const partition of partitions) partition.cancelSweep?.();
       await looking;
       await Promise.all(partitions.map((partition) => partition.turn));
+      losses.flush(true);
       for (const { number, isMine } of partitions) if (isMine) await outbox.release(number);
     },
   };

@@ -3,7 +3,7 @@ import { backoffMs } from "./backoff.ts";
 import { type DispatchContext, errorCode } from "./context.ts";
 import { cut, giveBack, narrow, releaseLane, requeue } from "./lane-queue.ts";
 import { type Batch, type Endpoint, eventsOf, type Part } from "./lanes.ts";
-import type { FailResult } from "./outbox.ts";
+import type { DeathReason, FailResult } from "./outbox.ts";
 import { failureStatus, faultOf, retryAfterMs } from "./outcome.ts";
 import type { Answer } from "./target.ts";
 
@@ -24,7 +24,7 @@ export function createSettlement(
   context: DispatchContext,
   onLost: (partition: number) => void,
 ): Settlement {
-  const { outbox, settings, now, random, log, onDelivered } = context;
+  const { outbox, settings, now, random, log, losses, onDelivered } = context;
   let isHurried = false;
 
   async function settlePart({ lane, events }: Part): Promise<void> {
@@ -47,7 +47,7 @@ export function createSettlement(
   async function bookPart(
     part: Part,
     book: () => FailResult | "lost" | Promise<FailResult | "lost">,
-    reason: string,
+    reason: DeathReason,
   ): Promise<void> {
     const { lane } = part;
     const { appId, endpointId, partition } = lane.key;
@@ -57,15 +57,10 @@ export function createSettlement(
       const { counters } = lane.endpoint;
       counters.dead += result.buried.length;
       counters.dropped += result.dropped;
+      losses.note(appId, endpointId, reason, result.buried.length, result.dropped);
       if (result.buried.length === 0) return;
       const buried = new Set(result.buried);
       part.events = part.events.filter((event) => !buried.has(event.id));
-      lane.hasLeftover = true;
-      const fields = { app_id: appId, endpoint: endpointId, partition, reason };
-      log.error({ ...fields, events: buried.size }, "webhook events became dead letters");
-      if (result.dropped > 0) {
-        log.error({ ...fields, events: result.dropped }, "webhook dead letters dropped");
-      }
     } catch (error) {
       log.warn({ partition, reason: errorCode(error) }, "webhook failure could not be recorded");
     }

@@ -6,6 +6,7 @@ import type { EndpointCounters } from "./counters.ts";
 import { createDelivery } from "./delivery.ts";
 import { createHttpTarget } from "./http-target.ts";
 import type { Endpoint } from "./lanes.ts";
+import { createLossLog } from "./loss-log.ts";
 import type { Backlog, DeadLetter, Outbox } from "./outbox.ts";
 import { createRouter, type Router } from "./router.ts";
 import type { WebhookSettings } from "./settings.ts";
@@ -90,6 +91,7 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
     ...parts,
     target: parts.target ?? createHttpTarget(),
     after: parts.after ?? realAfter,
+    losses: createLossLog(log, now),
     onDelivered: parts.onDelivered ?? (() => {}),
   };
   const delivery = createDelivery(context, (partition) => router.lost(partition));

@@ -87,3 +87,24 @@ async function scrape(
   return (name, labels) =>
     families.get(name)?.series.find((series) => isDeepStrictEqual(series.labels, labels))?.value;
 }
+
+test("every limit that was hit is counted by its name", async (t) => {
+  const pipit = await startPipit(
+    t,
+    { max_connections: 2 },
+    { limits: { max_connections: 3, max_connections_per_address: 4, max_frame_kb: 1 } },
+  );
+  const first = await pipit.raw();
+  await first.socketId();
+  await (await pipit.raw()).socketId();
+  const third = await pipit.raw();
+  await until("the app is full", () => third.closed?.code === 4004);
+  first.sendText("x".repeat(2_000));
+  await until("the large frame ended its connection", () => first.closed);
+  const read = await scrape(pipit);
+  const port = String(pipit.port);
+  assert.equal(read("pipit_limits_hit_total", { limit: "app_connections", port }), 1);
+  assert.equal(read("pipit_limits_hit_total", { limit: "node_connections", port }), 0);
+  assert.equal(read("pipit_limits_hit_total", { limit: "connections_per_address", port }), 0);
+  assert.equal(read("pipit_limits_hit_total", { limit: "frame_size", port }), 1);
+});

@@ -110,4 +110,24 @@ describe("registerServerMetrics", () => {
     assert.deepEqual(families.get("connected")?.series, []);
     assert.deepEqual(families.get("webhook_queued_events")?.series, []);
   });
+
+  test("a scrape asks once for what several metrics show, and the next asks again", async () => {
+    const asked = { channels: 0, endpoints: 0 };
+    const registry = createMetricsRegistry({ prefix: "", port: () => 6001 });
+    registerServerMetrics(registry, {
+      ...sampleSources(),
+      channels: () => {
+        asked.channels += 1;
+        return [];
+      },
+      webhookEndpoints: () => {
+        asked.endpoints += 1;
+        return [];
+      },
+    });
+    await registry.text();
+    assert.deepEqual(asked, { channels: 1, endpoints: 1 });
+    await registry.json();
+    assert.deepEqual(asked, { channels: 2, endpoints: 2 });
+  });
 });

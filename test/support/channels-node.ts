@@ -126,7 +126,6 @@ export function createChannelsNode(options: ChannelsNodeOptions = {}): ChannelsN
     connections,
     watchers,
     locals,
-    log: SILENT_LOG,
     settings: {
       activityTimeoutS: 120,
       authorizationTimeoutMs: 30_000,

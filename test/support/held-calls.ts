@@ -7,8 +7,8 @@ export interface HeldCalls extends DelayedCalls {
   readonly waiting: readonly string[];
   /** Lets the oldest call whose key begins so take effect. Its answer waits until {@link answer}. */
   apply(key: string): Promise<void>;
-  /** Lets the oldest answer of such a call arrive. */
-  answer(key: string): Promise<void>;
+  /** Lets the oldest answer of such a call arrive, or the last, which overtakes the others. */
+  answer(key: string, which?: "oldest" | "last"): Promise<void>;
   /** Both. */
   release(key: string): Promise<void>;
   /** The oldest such call has no effect, and its answer is this error. */
@@ -49,8 +49,13 @@ export function createHeldCalls(): HeldCalls {
     });
   }
 
-  function takeFrom<T extends { readonly key: string }>(list: T[], key: string): T {
-    const at = list.findIndex((held) => held.key.startsWith(key));
+  function takeFrom<T extends { readonly key: string }>(
+    list: T[],
+    key: string,
+    which: "oldest" | "last" = "oldest",
+  ): T {
+    const isMeant = (held: T): boolean => held.key.startsWith(key);
+    const at = which === "oldest" ? list.findIndex(isMeant) : list.findLastIndex(isMeant);
     const [held] = at === -1 ? [] : list.splice(at, 1);
     if (held !== undefined) return held;
     const keys = list.map((other) => other.key);
@@ -62,8 +67,8 @@ export function createHeldCalls(): HeldCalls {
     await nextTurn();
   }
 
-  async function answer(key: string): Promise<void> {
-    takeFrom(answers, key).send();
+  async function answer(key: string, which?: "oldest" | "last"): Promise<void> {
+    takeFrom(answers, key, which).send();
     await nextTurn();
   }
 

@@ -55,7 +55,9 @@ export function signedTarget({
     auth_version: "1.0",
     ...(digest === undefined ? {} : { body_md5: digest }),
   };
-  const pairs = Object.entries(params).sort(([a], [b]) => (a < b ? -1 : 1));
+  const pairs = Object.entries(params).sort(([a], [b]) =>
+    a.toLowerCase() < b.toLowerCase() ? -1 : 1,
+  );
   const full = path.startsWith("//") ? path.slice(1) : `/apps/${APP.id}${path}`;
   const content = pairs.map(([name, value]) => `${name.toLowerCase()}=${value}`).join("&");
   const sent = pairs.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join("&");

@@ -55,7 +55,12 @@ export async function startPipit(
     HAS_SLOW_DRIVERS ? { ...options, wrap: delayedDrivers() } : options,
   );
   await server.listen();
-  t.after(() => server.close());
+  const clients: TestClient[] = [];
+  t.after(() => {
+    // Clients first: one that is sent away would come back at once, and in Node its timers then hold the process.
+    for (const client of clients) client.pusher.disconnect();
+    return server.close();
+  });
   const port = server.address()?.port ?? 0;
   const pusher = new Pusher({
     appId: APP.id,
@@ -72,7 +77,11 @@ export async function startPipit(
     port,
     pusher,
     url: (path) => `http://127.0.0.1:${port}${path}`,
-    connect: (clientOptions) => connectClient(t, port, pusher, clientOptions),
+    async connect(clientOptions) {
+      const client = await connectClient(t, port, pusher, clientOptions);
+      clients.push(client);
+      return client;
+    },
     raw: (path = `/app/${APP.key}?protocol=7&client=js&version=8.6.0`, headers = {}) =>
       openRawSocket(t, port, path, headers),
   };

@@ -79,6 +79,7 @@ describe("custom headers", () => {
     assert.equal(headers["content-type"], "application/json");
     assert.equal(headers["x-pusher-key"], KEY);
     assert.equal(headers["x-pipit-attempt"], "3");
+    assert.equal(headers["user-agent"], "mine", "the agent is free");
   });
 
   test("that only resemble ours are free", () => {

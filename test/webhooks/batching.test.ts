@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { channelEvent } from "../../src/protocol/webhook-event.ts";
 import { answered, held } from "./fake-target.ts";
-import { endpoint, SETTINGS } from "./fixtures.ts";
+import { channelsApart, endpoint, SETTINGS } from "./fixtures.ts";
 import { openRig } from "./rig.ts";
 
 const unbatched = { batching: { ...SETTINGS.batching, enabled: false } };
@@ -29,12 +29,12 @@ describe("batching", () => {
 
   test("a batch holds at most the configured number of events", async (t) => {
     const { occupyAndWait, target } = await openRig(t);
-    await occupyAndWait(...names(120));
+    await occupyAndWait(...names(420));
     assert.deepEqual(
       target.sent.map(({ events }) => events.length),
-      [50, 50, 20],
+      [50, 50, 50, 50, 50, 50, 50, 50, 20],
     );
-    assert.deepEqual(target.log().join(" "), names(120).join(" "));
+    assert.deepEqual(target.log().join(" "), names(420).join(" "));
   });
 
   test("a batch stays under 256 KB unless one event alone is larger", async (t) => {
@@ -50,6 +50,16 @@ describe("batching", () => {
     client("e", 10);
     await clock.advance(60);
     assert.deepEqual(target.log(), ["a b", "c", "d", "e"]);
+  });
+
+  test("so does one that carries several lanes", async (t) => {
+    const { events, clock, target } = await openRig(t, { partitions: 64 });
+    for (const channel of channelsApart(2)) {
+      const json = `{"name":"client_event","channel":"${channel}","data":"${"x".repeat(150_000)}"}`;
+      events.append("app", channel, { type: "client_event", json });
+    }
+    await clock.advance(60);
+    assert.deepEqual(target.log().toSorted(), channelsApart(2).toSorted());
   });
 
   test("one POST carries the heads of several lanes of the endpoint", async (t) => {

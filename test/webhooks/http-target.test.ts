@@ -108,6 +108,24 @@ describe("the HTTP target", () => {
     }
   });
 
+  test("answers with the code when a name cannot be resolved", async (t) => {
+    const unknown = ((_hostname, _options, done: (error: Error) => void) =>
+      done(Object.assign(new Error("no such name"), { code: "ENOTFOUND" }))) as Resolve;
+    const answer = await openTarget(t, unknown).send(attempt("http://gone.test/"), NEVER);
+    assert.deepEqual(answer, { kind: "connection", reason: "ENOTFOUND" });
+  });
+
+  test("answers, and does not throw, for what cannot be sent at all", async (t) => {
+    const target = openTarget(t);
+    for (const bad of [
+      attempt("nonsense"),
+      attempt("ftp://receiver.test/"),
+      attempt("http://127.0.0.1:1/", { headers: { x: "a\nb" } }),
+    ]) {
+      assert.equal((await target.send(bad, NEVER)).kind, "connection");
+    }
+  });
+
   test("connects to the very address that was checked", async (t) => {
     const port = await serve(t, (request, response) =>
       response.writeHead(200).end(request.headers.host),

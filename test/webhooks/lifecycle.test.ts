@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { partitionOf } from "../../src/protocol/partition.ts";
 import { channelEvent } from "../../src/protocol/webhook-event.ts";
 import type { Outbox } from "../../src/webhooks/outbox.ts";
 import { answered, held, inTurn } from "./fake-target.ts";
-import { endpoint } from "./fixtures.ts";
+import { channelsApart, endpoint } from "./fixtures.ts";
 import { openRig } from "./rig.ts";
 
 describe("sweeping", () => {
@@ -118,7 +119,7 @@ describe("bounds", () => {
     assert.equal(report?.backlog, 3);
     assert.equal(report?.counters.dead, 3);
     assert.equal(report?.counters.dropped, 1);
-    assert.ok(errors().includes("webhook dead letters dropped"));
+    assert.ok(errors().includes("webhook events dropped"));
     target.respond = inTurn(200);
     await clock.advance(2_000);
     assert.equal(target.log().at(-1), "d e f");
@@ -135,7 +136,7 @@ describe("bounds", () => {
     await clock.advance(600_000);
     assert.deepEqual(await webhooks.deadLetters("app", "one"), []);
     assert.equal((await webhooks.endpoints())[0]?.counters.dropped, 1);
-    assert.ok(errors().includes("webhook dead letters dropped"));
+    assert.ok(errors().includes("webhook events dropped"));
   });
 
   test("a stream that nobody routes drops its oldest, counted", async (t) => {
@@ -268,18 +269,44 @@ describe("a partition that another node takes", () => {
     assert.deepEqual(target.log().slice(1).join(" "), "a b", "a repeat, then what follows");
   });
 
-  test("newly claimed while the node believed to own it is read anew", async (t) => {
-    let owner: "mine" | "new" = "new";
+  test("leaves a failed batch that it shared with others: what remains is another batch", async (t) => {
+    const [kept = "", taken = ""] = channelsApart(2);
+    let isTaken = false;
     const { occupyAndWait, clock, target } = await openRig(t, {
-      respond: inTurn(500, 200),
+      partitions: 64,
+      respond: inTurn(500, 500, 200),
+      wrap: (memory) => ({
+        ...memory,
+        claim: (partition) =>
+          isTaken && partition === partitionOf("app", taken, 64) ? "lost" : memory.claim(partition),
+      }),
+    });
+    await occupyAndWait(kept, taken);
+    isTaken = true;
+    await clock.advance(4_000);
+    const [, second, third] = target.sent;
+    assert.deepEqual(target.log(), [`${kept} ${taken}`, `${kept} ${taken}`, kept]);
+    assert.ok((third?.timeMs ?? 0) > (second?.timeMs ?? 0));
+    assert.equal(third?.headers["x-pipit-attempt"], "1");
+    assert.notEqual(third?.headers["x-pipit-delivery"], second?.headers["x-pipit-delivery"]);
+  });
+
+  test("and gives back unnoticed is read anew: what the other delivered is not sent again", async (t) => {
+    let owner: "mine" | "new" = "new";
+    const { occupyAndWait, clock, target, outbox } = await openRig(t, {
+      respond: inTurn(500, 500, 200),
       wrap: (memory) => ({ ...memory, claim: () => owner }),
     });
     owner = "mine";
-    await occupyAndWait("a");
+    await occupyAndWait("a", "b");
+    await clock.advance(1_100);
+    await outbox.settle({ partition: 0, appId: "app", endpointId: "one" }, [
+      target.sent[0]?.ids[0] ?? "",
+    ]);
     owner = "new";
-    await clock.advance(2_000);
+    await clock.advance(1_000);
     owner = "mine";
-    await clock.advance(4_000);
-    assert.deepEqual(target.log(), ["a", "a"]);
+    await clock.advance(10_000);
+    assert.deepEqual(target.log(), ["a b", "a b", "b"]);
   });
 });

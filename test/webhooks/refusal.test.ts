@@ -92,6 +92,20 @@ describe("401, 403 and 404", () => {
     });
   }
 
+  test("say nothing about a later 500: only the same answer again is the batch's fault", async (t) => {
+    let status = 404;
+    const { occupyAndWait, target, clock } = await openRig(t, {
+      partitions: 64,
+      respond: ({ channels }) => answered(channels.includes("x") ? status : 200),
+    });
+    await occupyAndWait("x", "x");
+    status = 500;
+    await occupyAndWait("a");
+    await clock.advance(30_000);
+    const repeats = target.log().filter((channels) => channels.includes("x"));
+    assert.deepEqual(new Set(repeats), new Set(["x x"]));
+  });
+
   test("are an event's fault once the endpoint took another batch meanwhile", async (t) => {
     const { occupyAndWait, webhooks, clock } = await openRig(t, {
       partitions: 64,

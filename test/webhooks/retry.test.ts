@@ -97,6 +97,12 @@ describe("a failed delivery", () => {
     const together = target.sent.length;
     assert.ok(together <= SETTINGS.concurrency);
     await clock.advance(130_000);
+    const [failed0, probe0] = [target.sent[0], target.sent[together]];
+    assert.equal(
+      (probe0?.atMs ?? 0) - (failed0?.atMs ?? 0),
+      1_000,
+      "POSTs under way together are one failure",
+    );
     const probes = target.log().slice(together);
     assert.deepEqual(
       new Set(probes.slice(0, 6)),
@@ -112,6 +118,21 @@ describe("a failed delivery", () => {
     assert.deepEqual(target.log().slice(failed).toSorted(), APART.toSorted());
     await clock.advance(600_000);
     assert.equal(target.sent.length, failed + 6, "each was taken once");
+  });
+
+  test("of a POST that was under way with another one does not lengthen the backoff", async (t) => {
+    const slow = held();
+    const { occupy, target, clock } = await openRig(t, {
+      partitions: 64,
+      settings: { batching: { ...SETTINGS.batching, enabled: false } },
+      respond: (_sent, number) => (number === 1 ? slow.promise : answered(500)),
+    });
+    for (const channel of channelsApart(2)) occupy(channel);
+    await clock.advance(900);
+    assert.equal(target.sent.length, 2);
+    slow.resolve(answered(500));
+    await clock.advance(100);
+    assert.equal(target.sent.length, 3);
   });
 
   test("of one batch while others succeed is repeated with growing waits of its own", async (t) => {

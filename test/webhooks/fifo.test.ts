@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { createFifo } from "../../src/webhooks/fifo.ts";
+import type { OutboxEvent } from "../../src/webhooks/outbox.ts";
+
+function event(n: number): OutboxEvent {
+  const times = { decidedMs: n, retriedFromMs: n };
+  return {
+    id: String(n),
+    appId: "a",
+    channel: "c",
+    type: "cache_miss",
+    json: "{}",
+    bytes: 2,
+    ...times,
+  };
+}
+
+const ids = (events: readonly OutboxEvent[]) => events.map(({ id }) => Number(id));
+
+describe("a fifo of events", () => {
+  test("gives out what came first, and knows its length and bytes, also through thousands of turns", () => {
+    const fifo = createFifo();
+    let out = 0;
+    for (let n = 0; n < 10_000; n++) {
+      fifo.push(event(n));
+      if (n % 3 > 0) assert.equal(fifo.shift()?.id, String(out++));
+      assert.equal(fifo.length, n + 1 - out);
+      assert.equal(fifo.bytes, 2 * fifo.length);
+      assert.equal(fifo.first?.id, fifo.length > 0 ? String(out) : undefined);
+    }
+  });
+
+  test("removes by id from the head and from the middle, passing over what is not in it", () => {
+    const fifo = createFifo();
+    for (let n = 0; n < 10; n++) fifo.push(event(n));
+    assert.deepEqual(ids(fifo.remove(new Set(["0", "1", "5", "99"]))), [0, 1, 5]);
+    assert.deepEqual(ids(fifo.peek(100)), [2, 3, 4, 6, 7, 8, 9]);
+    assert.deepEqual(ids(fifo.remove(new Set(["0", "5"]))), []);
+    assert.deepEqual([fifo.length, fifo.bytes], [7, 14]);
+    assert.equal(fifo.shift()?.id, "2");
+  });
+
+  test("is not searched for ids that are gone", () => {
+    const fifo = createFifo();
+    for (let n = 0; n < 200_000; n++) fifo.push(event(n));
+    const startedMs = performance.now();
+    for (let i = 0; i < 1_000; i++) fifo.remove(new Set([`gone-${i}`]));
+    assert.ok(performance.now() - startedMs < 500);
+  });
+});
