@@ -1,7 +1,19 @@
 /** The connections to Redis that all of a node's drivers share. */
+import { randomBytes } from "node:crypto";
+import type { Log } from "../protocol/log.ts";
 import type { RedisBus } from "./bus.ts";
-import type { Commands } from "./commands.ts";
-import type { Keys } from "./keys.ts";
+import { createClients, type RedisClient } from "./clients.ts";
+import { type Commands, createCommands } from "./commands.ts";
+import { createBus } from "./create-bus.ts";
+import { joinDeployment, RedisDeploymentError } from "./deployment.ts";
+import { createGate, type GateCounters } from "./gate.ts";
+import { hashSlot } from "./hash-slot.ts";
+import { createKeys, type Keys } from "./keys.ts";
+import { createProbe, type Probe } from "./probe.ts";
+import { RedisUnavailableError } from "./redis-unavailable.ts";
+import { keySettings, type RedisSettings, redisTimings } from "./settings.ts";
+import { createSlotOwners } from "./slot-owners.ts";
+import { createSubscribers, type LinkEvents, type Subscribers } from "./subscribers.ts";
 
 export interface RedisConnections {
   readonly keys: Keys;
@@ -13,10 +25,215 @@ export interface RedisConnections {
    * RedisUnavailableError when closed meanwhile.
    */
   connect(): Promise<void>;
-  /** Everything still under way rejects with RedisUnavailableError. */
+  /** Everything still under way rejects with RedisUnavailableError. Repeatable. */
   close(): Promise<void>;
   /** Whether Redis answers and is heard, as far as is known. */
   isUp(): boolean;
+  /** After `connect` was called. */
   onUp(listener: () => void): void;
   onDown(listener: () => void): void;
+  readonly counters: {
+    readonly commands: Readonly<GateCounters>;
+    readonly publishes: Readonly<GateCounters>;
+  };
+}
+
+export interface RedisConnectionsOptions {
+  /** ASCII, unlike any other node's. */
+  readonly nodeId?: string;
+  readonly random?: () => number;
+  /** How long each answered command took; `name` is that of the script or command, or `publish`. */
+  readonly observe?: (name: string, seconds: number) => void;
+}
+
+/** How long a node waits before it asks again whether it may join. */
+const JOIN_AGAIN_AFTER_MS = 500;
+
+/** What exists from `connect` on. */
+interface Opened {
+  readonly commands: RedisClient;
+  readonly publisher: RedisClient;
+  readonly subscribers: Subscribers;
+  readonly probe: Probe;
+}
+
+export function createRedisConnections(
+  settings: RedisSettings,
+  log: Log,
+  options: RedisConnectionsOptions = {},
+): RedisConnections {
+  const {
+    nodeId = randomBytes(8).toString("hex"),
+    random = Math.random,
+    observe = () => {},
+  } = options;
+  const timings = redisTimings(settings);
+  const keys = createKeys(keySettings(settings));
+  const isCluster = settings.cluster !== undefined;
+  const laneOf = (key: string): string => (isCluster ? `${hashSlot(key)}` : "");
+  const gate = (timeoutMs: number) =>
+    createGate({ timeoutMs, maxInFlight: timings.maxInFlight, onChange: look, observe });
+  const commandGate = gate(timings.commandTimeoutMs);
+  const publishGate = gate(timings.publishTimeoutMs);
+  const notYet = (): Promise<never> => Promise.reject(new Error("There is no connection yet."));
+  const commands = createCommands({
+    gate: commandGate,
+    client: () => opened?.commands ?? notYet(),
+    laneOf,
+  });
+  const bus = createBus({
+    keys,
+    isCluster,
+    gate: publishGate,
+    publisher: () => opened?.publisher ?? notYet(),
+    laneOf,
+    subscribeTimeoutMs: timings.subscribeTimeoutMs,
+    lingerMs: timings.lingerMs,
+  });
+  const upListeners: (() => void)[] = [];
+  const downListeners: (() => void)[] = [];
+
+  let opened: Opened | undefined;
+  let connecting: Promise<void> | undefined;
+  let settleConnecting: { resolve(): void; reject(error: Error): void } | undefined;
+  let isClosed = false;
+  let hasJoined = false;
+  let joining: NodeJS.Timeout | undefined;
+  let wasUp = false;
+  let downSinceMs: number | undefined;
+  let lastError = "";
+
+  function open(): Opened {
+    const clients = createClients(settings, random);
+    const [commandsClient, publisher] = [clients.commands(), clients.publisher()];
+    const events: LinkEvents = {
+      ...bus.events,
+      ready(link) {
+        bus.events.ready(link);
+        look();
+      },
+      lost(link) {
+        bus.events.lost(link);
+        look();
+      },
+    };
+    const owners = createSlotOwners(publisher, keys);
+    const subscribers = createSubscribers({ open: clients.subscriber, owners, events });
+    const { probeIntervalMs: intervalMs } = timings;
+    const probe = createProbe({ bus, keys, subscribers, nodeId, intervalMs, log });
+    commandsClient.on("ready", () => void join());
+    commandsClient.on("close", () => {
+      hasJoined = false;
+    });
+    for (const client of [commandsClient, publisher]) {
+      client.on("error", (error: Error) => {
+        lastError = error.message;
+      });
+      client.on("ready", look);
+      client.on("close", look);
+    }
+    return { commands: commandsClient, publisher, subscribers, probe };
+  }
+
+  function start({ commands, publisher, subscribers, probe }: Opened): void {
+    // Both try again by themselves: what comes of it is told by their events.
+    for (const client of [commands, publisher]) client.connect().catch(() => {});
+    subscribers.start();
+    bus.start(subscribers);
+    probe.start();
+  }
+
+  /** On each new connection, since the Redis behind it may be another, or empty. Never rejects. */
+  async function join(): Promise<void> {
+    try {
+      await joinDeployment(commands, keys);
+      hasJoined = true;
+      look();
+    } catch (error) {
+      if (isClosed) return;
+      if (error instanceof RedisDeploymentError) {
+        if (settleConnecting !== undefined) return settleConnecting.reject(error);
+        log.error({ reason: error.message }, "redis belongs to another deployment");
+      } else if (!(error instanceof RedisUnavailableError)) {
+        settleConnecting?.reject(error instanceof Error ? error : new Error(String(error)));
+      }
+      clearTimeout(joining);
+      joining = setTimeout(() => void join(), JOIN_AGAIN_AFTER_MS);
+    }
+  }
+
+  function isUp(): boolean {
+    if (opened === undefined || isClosed || !hasJoined) return false;
+    if (commandGate.isSilent() || publishGate.isSilent()) return false;
+    const { subscribers, commands, publisher } = opened;
+    return commands.status === "ready" && publisher.status === "ready" && subscribers.isReady();
+  }
+
+  /** Tells when what {@link isUp} answers has changed. */
+  function look(): void {
+    const nowMs = performance.now();
+    const up = isUp();
+    if (isClosed) return;
+    if (!up && downSinceMs === undefined && (wasUp || lastError !== "")) {
+      downSinceMs = nowMs;
+      log.warn({ reason: lastError }, "redis is away, trying again");
+    }
+    if (up === wasUp) return;
+    wasUp = up;
+    if (up) {
+      const downMs = downSinceMs === undefined ? 0 : Math.round(nowMs - downSinceMs);
+      log.info({ down_ms: downMs }, "redis is there");
+      downSinceMs = undefined;
+      lastError = "";
+      settleConnecting?.resolve();
+    }
+    for (const listener of up ? upListeners : downListeners) listener();
+  }
+
+  async function close(): Promise<void> {
+    if (isClosed) return;
+    isClosed = true;
+    clearTimeout(joining);
+    bus.close();
+    commandGate.close();
+    publishGate.close();
+    opened?.probe.close();
+    opened?.subscribers.close();
+    opened?.publisher.disconnect();
+    opened?.commands.disconnect();
+    settleConnecting?.reject(new RedisUnavailableError("The connections are closed."));
+  }
+
+  return {
+    keys,
+    commands,
+    bus,
+    connect() {
+      connecting ??= new Promise<void>((resolve, reject) => {
+        if (isClosed) return reject(new RedisUnavailableError("The connections are closed."));
+        const settle = (): void => {
+          settleConnecting = undefined;
+        };
+        settleConnecting = {
+          resolve() {
+            settle();
+            resolve();
+          },
+          reject(error) {
+            settle();
+            void close();
+            reject(error);
+          },
+        };
+        opened = open();
+        start(opened);
+      });
+      return connecting;
+    },
+    close,
+    isUp,
+    onUp: (listener) => void upListeners.push(listener),
+    onDown: (listener) => void downListeners.push(listener),
+    counters: { commands: commandGate.counters, publishes: publishGate.counters },
+  };
 }
