@@ -14,6 +14,8 @@ export type RedisClient = Redis | Cluster;
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const KEEP_ALIVE_MS = 10_000;
+/** For the goodbyes of a connection that is given up: behind it there may be nobody. */
+const DISCONNECT_TIMEOUT_MS = 500;
 const FIRST_RETRY_MS = 50;
 const LONGEST_RETRY_MS = 1_000;
 const SLOTS_REFRESH_MS = 5_000;
@@ -47,6 +49,7 @@ export function createClients(settings: RedisSettings, random: () => number): Cl
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     connectTimeout: CONNECT_TIMEOUT_MS,
+    disconnectTimeout: DISCONNECT_TIMEOUT_MS,
     socketTimeout: redisTimings(settings).silenceTimeoutMs,
     keepAlive: KEEP_ALIVE_MS,
     retryStrategy: retryAfterMs,

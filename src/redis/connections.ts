@@ -130,7 +130,10 @@ export function createRedisConnections(
         lastError = error.message;
       });
       client.on("ready", look);
-      client.on("close", look);
+      client.on("close", () => {
+        lastError ||= "The connection was closed.";
+        look();
+      });
     }
     return { commands: commandsClient, publisher, subscribers, probe };
   }
@@ -176,7 +179,7 @@ export function createRedisConnections(
     if (isClosed) return;
     if (!up && downSinceMs === undefined && (wasUp || lastError !== "")) {
       downSinceMs = nowMs;
-      log.warn({ reason: lastError }, "redis is away, trying again");
+      log.warn({ reason: lastError || "It does not answer." }, "redis is away, trying again");
     }
     if (up === wasUp) return;
     wasUp = up;
