@@ -6,6 +6,7 @@ import { isIP } from "node:net";
 import { z } from "zod";
 import { appSchema } from "./app-schema.ts";
 import { connectionLimit, flag, limit, text, wholeNumber } from "./fields.ts";
+import { redisSchema } from "./redis-schema.ts";
 
 const HOST = /^[A-Za-z0-9_.:%-]{1,255}$/;
 const HOST_IN_WORDS = "a host name or IP address (IPv6 without brackets)";
@@ -152,6 +153,7 @@ export const configSchema = z.strictObject({
     .optional(),
   host: text("Where clients and backends connect.", HOST_IN_WORDS, HOST).default("127.0.0.1"),
   port: wholeNumber("0: any free port.", 0, 65_535, 6001),
+  reuse_port: flag("Several processes of this machine may listen on the port together.", false),
   path_prefix: z
     .string()
     .regex(/^[A-Za-z0-9_.~/-]{0,200}$/)
@@ -201,6 +203,9 @@ export const configSchema = z.strictObject({
   limits: limitsSchema.prefault({}),
   cache: cacheSchema.prefault({}),
   cors: corsSchema.prefault({}),
+  redis: redisSchema
+    .meta({ description: "Given: this node is one of several, which share what they know there." })
+    .optional(),
   http: z
     .strictObject({
       accept_traffic_memory_threshold: wholeNumber(

@@ -7,6 +7,13 @@ export interface RedisEndpoint {
   readonly port: number;
 }
 
+/** The endpoint in `host:port`, where IPv6 stands in brackets. Throws a RangeError for anything else. */
+export function parseEndpoint(text: string): RedisEndpoint {
+  const [, bracketed, host = bracketed, port] = /^(?:\[(.+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
+  if (host === undefined) throw new RangeError(`${JSON.stringify(text)} is no host:port.`);
+  return { host, port: Number(port) };
+}
+
 /** Files are PEM, read by `connect`. */
 export interface RedisTls {
   readonly caFile?: string | undefined;
