@@ -1,0 +1,92 @@
+/** A Redis Cluster of a test's own: three masters without replicas, each with a third of the hash slots. */
+import type { TestContext } from "node:test";
+import { HASH_SLOTS } from "../../src/redis/hash-slot.ts";
+import type { RedisEndpoint } from "../../src/redis/settings.ts";
+import { freePort, type RedisServer, startRedis } from "./redis-server.ts";
+import { until } from "./until.ts";
+
+const MASTERS = 3;
+
+export interface RedisCluster {
+  readonly nodes: readonly RedisEndpoint[];
+  readonly servers: readonly RedisServer[];
+  /** The master that holds the slot, as the master itself sees it. */
+  ownerOf(slot: number): Promise<RedisServer>;
+  /** Hands the slot with its keys to another master, as resharding does. Gives that master. */
+  moveSlot(slot: number): Promise<RedisServer>;
+}
+
+/** Resolves when every master agrees that the cluster is complete; it ends with the test. */
+export async function startRedisCluster(
+  t: Pick<TestContext, "after"> | undefined,
+): Promise<RedisCluster> {
+  const servers: RedisServer[] = [];
+  for (let n = 0; n < MASTERS; n++) {
+    const busPort = `${await freePort()}`;
+    const args = [
+      "--cluster-enabled",
+      "yes",
+      "--cluster-port",
+      busPort,
+      "--cluster-node-timeout",
+      "2000",
+    ];
+    const server = await startRedis(t, { args });
+    const [first, last] = [n, n + 1].map((part) => Math.floor((part * HASH_SLOTS) / MASTERS));
+    await server.call("CLUSTER", "ADDSLOTSRANGE", first ?? 0, (last ?? 0) - 1);
+    await server.call("CLUSTER", "SET-CONFIG-EPOCH", n + 1);
+    const [one] = servers;
+    // The bus port has to be said: it does not follow from the port.
+    if (one !== undefined) {
+      await one.call("CLUSTER", "MEET", "127.0.0.1", server.port, busPort);
+    }
+    servers.push(server);
+  }
+  for (const server of servers) {
+    await until("the cluster is complete", async () => {
+      const info = String(await server.call("CLUSTER", "INFO"));
+      return info.includes("cluster_state:ok") && info.includes(`cluster_known_nodes:${MASTERS}`);
+    });
+  }
+
+  async function ownerOf(slot: number): Promise<RedisServer> {
+    for (const server of servers) {
+      const ranges = (await server.call("CLUSTER", "SLOTS")) as [
+        number,
+        number,
+        [string, number],
+      ][];
+      const found = ranges.find(([first, last]) => first <= slot && slot <= last);
+      if (found?.[2][1] === server.port) return server;
+    }
+    throw new Error(`No master holds slot ${slot}.`);
+  }
+
+  async function moveSlot(slot: number): Promise<RedisServer> {
+    const from = await ownerOf(slot);
+    const to = servers.find((server) => server !== from);
+    if (to === undefined) throw new Error("There is no other master.");
+    const [fromId, toId] = [
+      String(await from.call("CLUSTER", "MYID")),
+      String(await to.call("CLUSTER", "MYID")),
+    ];
+    await to.call("CLUSTER", "SETSLOT", slot, "IMPORTING", fromId);
+    await from.call("CLUSTER", "SETSLOT", slot, "MIGRATING", toId);
+    for (;;) {
+      const keys = (await from.call("CLUSTER", "GETKEYSINSLOT", slot, 100)) as string[];
+      if (keys.length === 0) break;
+      await from.call("MIGRATE", "127.0.0.1", to.port, "", 0, 5_000, "KEYS", ...keys);
+    }
+    for (const server of [to, from, ...servers]) {
+      await server.call("CLUSTER", "SETSLOT", slot, "NODE", toId);
+    }
+    return to;
+  }
+
+  return {
+    nodes: servers.map(({ port }) => ({ host: "127.0.0.1", port })),
+    servers,
+    ownerOf,
+    moveSlot,
+  };
+}
