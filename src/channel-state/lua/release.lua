@@ -1,0 +1,14 @@
+-- Gives a node's lease back, when it has left every channel. What it still holds is left to be reaped.
+--
+-- KEYS  1 leases  zset, node -> end of its lease in ms, -1: condemned
+--       2 meta    hash, node -> its highest write
+--       3 ledger  set, channels in which the node holds anything
+-- ARGV  1 node
+-- reply 1 given back, 0 not: condemned, gone already, or still holding something
+local leases, meta, ledger, node = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
+
+local lease = redis.call("ZSCORE", leases, node)
+if not lease or tonumber(lease) < 0 or redis.call("SCARD", ledger) > 0 then return 0 end
+redis.call("ZREM", leases, node)
+redis.call("HDEL", meta, node)
+return 1

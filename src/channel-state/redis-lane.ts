@@ -1,0 +1,380 @@
+/**
+ * What this node writes to one partition, one write after the other. Source: architecture.md §4.
+ *
+ * A write is made of the waiting steps of many channels and stands still until it is acknowledged: it is sent
+ * again as it was, under the same number. So Redis can tell a repetition, and steps take effect in order.
+ * When the node's lease is gone, or Redis has lost something, the node takes a new incarnation and tells
+ * everything that it holds anew.
+ */
+import { heartbeat, register } from "./redis-lease.ts";
+import type { RecentLeaves } from "./redis-recent-leaves.ts";
+import { retryAfterMs, type StateContext } from "./redis-state-context.ts";
+import {
+  collapse,
+  forgetAcknowledged,
+  isSettled,
+  isSpent,
+  MAX_ORDERED_STEPS,
+  returnSteps,
+  type Step,
+  type TrackedChannel,
+  takeSteps,
+} from "./redis-tracked-channel.ts";
+import { runWrite, type StepReply } from "./redis-write.ts";
+
+/** Why a node takes a new incarnation. */
+type Reason = "lease ended" | "writes lost" | "state lost";
+
+export interface LaneHooks {
+  /** The step has been acknowledged. */
+  settled(channel: TrackedChannel, step: Step, reply: StepReply): void;
+  /** Nothing is left of the channel. */
+  spent(channel: TrackedChannel): void;
+  /** The channel of that name, made and added to the lane if need be. */
+  obtain(appId: string, name: string): TrackedChannel;
+  /** The node has a new incarnation. `isLost`: Redis has lost everything. */
+  reincarnated(partition: number, isLost: boolean): void;
+  /** The lane begins to fail, or has a write acknowledged after that. */
+  failing(partition: number, error: unknown): void;
+  recovered(partition: number): void;
+  /** The lane has nothing more to do. */
+  idle(): void;
+}
+
+export interface Lane {
+  readonly partition: number;
+  /** All channels of the partition that are known here. */
+  readonly channels: Set<TrackedChannel>;
+  readonly leaves: RecentLeaves;
+  /** Present incarnation. */
+  node(): string;
+  isRegistered(): boolean;
+  /** Steps are sent as they come: nothing has failed since the last write. */
+  isHealthy(): boolean;
+  isIdle(): boolean;
+  /** Until when mirrors keep members who may come back, by `now`. */
+  restoreUntilMs(): number;
+  /** When the lease was last known to hold, by `now`; undefined: never. */
+  renewedMs(): number | undefined;
+  /** Begins to write: registers first. */
+  open(): void;
+  /** The channel has something to be sent. */
+  changed(channel: TrackedChannel): void;
+  /** Goes on at once, if it was waiting: Redis is back. */
+  kick(): void;
+  /** Renews the lease; answers the incarnations whose lease has run out. Rejects with RedisUnavailableError. */
+  beat(): Promise<readonly string[]>;
+  close(): void;
+}
+
+interface Flight {
+  readonly seq: number;
+  readonly steps: readonly { readonly channel: TrackedChannel; readonly step: Step }[];
+}
+
+export function createLane(
+  context: StateContext,
+  partition: number,
+  leaves: RecentLeaves,
+  hooks: LaneHooks,
+): Lane {
+  const { redis, settings, counters, now } = context;
+  const channels = new Set<TrackedChannel>();
+  const dirty = new Set<TrackedChannel>();
+  let generation = 0;
+  /** The incarnation that was registered last, this one or one before. */
+  let registered: string | undefined;
+  let isRegistered = false;
+  let epoch: number | undefined;
+  let ackedSeq = 0;
+  let flight: Flight | undefined;
+  /** Of the incarnation before, when it ended: whether it was carried out shows at the next registration. */
+  let orphan: Flight | undefined;
+  let failures = 0;
+  let isOpen = false;
+  let isRunning = false;
+  let restoreUntilMs = 0;
+  let renewedMs: number | undefined;
+  let endPause: (() => void) | undefined;
+
+  const node = (): string => `${context.nodeName}.${generation}`;
+
+  function start(): void {
+    if (isRunning || !isOpen) return;
+    isRunning = true;
+    // In a microtask, so that what is called in this turn goes together.
+    queueMicrotask(() => {
+      run().catch((error: unknown) => {
+        isRunning = false;
+        hooks.failing(partition, error);
+      });
+    });
+  }
+
+  async function run(): Promise<void> {
+    for (;;) {
+      if (!isOpen) {
+        isRunning = false;
+        return;
+      }
+      try {
+        if (!isRegistered) {
+          await takeIncarnation();
+          continue;
+        }
+        flight ??= nextFlight();
+        if (flight === undefined) {
+          // In the turn of the look: a change between the two would find the lane busy and be left lying.
+          isRunning = false;
+          hooks.idle();
+          return;
+        }
+        await send(flight);
+      } catch (error) {
+        failures += 1;
+        counters.writeFailures += 1;
+        hooks.failing(partition, error);
+        await pause();
+      }
+    }
+  }
+
+  function pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, retryAfterMs(context, failures));
+      endPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  async function takeIncarnation(): Promise<void> {
+    const candidate = node();
+    const answer = await register(redis, settings, partition, candidate, registered, epoch);
+    if (answer === "condemned") {
+      generation += 1;
+      return;
+    }
+    const isFirst = registered === undefined;
+    const isLost = epoch !== undefined && epoch !== answer.epoch;
+    registered = candidate;
+    isRegistered = true;
+    epoch = answer.epoch;
+    ackedSeq = 0;
+    renewedMs = now();
+    if (failures > 0) recover();
+    if (isFirst) {
+      for (const channel of channels) dirty.add(channel);
+      return;
+    }
+    counters.reincarnations += 1;
+    if (isLost) {
+      counters.stateLosses += 1;
+      restoreUntilMs = now() + settings.restoreMs;
+    }
+    replay(isLost, answer.seqBefore);
+  }
+
+  function replay(isLost: boolean, seqBefore: number | undefined): void {
+    if (isLost) {
+      for (const { appId, channel: name, userId } of leaves.take(now())) {
+        const channel = hooks.obtain(appId, name);
+        if (userId === undefined) channel.isCountRestored = true;
+        else channel.restoredUsers = new Set(channel.restoredUsers).add(userId);
+      }
+    }
+    for (const channel of channels) {
+      forgetAcknowledged(channel, isLost);
+      dirty.add(channel);
+    }
+    const isCarriedOut = orphan !== undefined && (seqBefore ?? -1) >= orphan.seq;
+    if (orphan) returnOrphan(orphan, isCarriedOut);
+    orphan = undefined;
+    hooks.reincarnated(partition, isLost);
+  }
+
+  /** Counts and members are told anew anyway; records are not, and barriers are still waited for. */
+  function returnOrphan({ steps }: Flight, isCarriedOut: boolean): void {
+    const byChannel = new Map<TrackedChannel, Step[]>();
+    for (const { channel, step } of steps) {
+      const isReturned = step.kind === "barrier" || (step.kind === "record" && !isCarriedOut);
+      if (!isReturned) continue;
+      // The channel may have been forgotten meanwhile, and have a successor.
+      const current = hooks.obtain(channel.appId, channel.name);
+      const returned = byChannel.get(current) ?? [];
+      byChannel.set(current, returned);
+      returned.push(step);
+    }
+    for (const [channel, returned] of byChannel) {
+      returnSteps(channel, returned);
+      dirty.add(channel);
+    }
+  }
+
+  function nextFlight(): Flight | undefined {
+    const steps: { channel: TrackedChannel; step: Step }[] = [];
+    for (const channel of dirty) {
+      for (const step of takeSteps(channel, settings.maxSteps - steps.length)) {
+        steps.push({ channel, step });
+        channel.inFlight += 1;
+      }
+      if (channel.steps.size === 0 && !channel.isCollapsed) {
+        dirty.delete(channel);
+        dropIfSpent(channel);
+      }
+      if (steps.length >= settings.maxSteps) break;
+    }
+    return steps.length === 0 ? undefined : { seq: ackedSeq + 1, steps };
+  }
+
+  async function send(sent: Flight): Promise<void> {
+    const { seq, steps } = sent;
+    const written = await runWrite(redis, settings, { partition, node: node(), seq, steps });
+    // A heartbeat has ended the incarnation meanwhile: the answer is about one that is over.
+    if (flight !== sent) return;
+    switch (written.outcome) {
+      case "ok":
+        settle(sent, written.replies);
+        return;
+      case "unregistered":
+        return endIncarnation("lease ended");
+      case "lost":
+      case "stale":
+        return endIncarnation("writes lost");
+      case "alive":
+        throw new TypeError("A write that reaps nobody was answered as if it did.");
+    }
+  }
+
+  function settle({ seq, steps }: Flight, replies: readonly StepReply[]): void {
+    flight = undefined;
+    ackedSeq = seq;
+    counters.writes += 1;
+    if (failures > 0) recover();
+    for (const [i, { channel, step }] of steps.entries()) {
+      channel.inFlight -= 1;
+      acknowledge(channel, step, replies[i]);
+      hooks.settled(channel, step, replies[i]);
+    }
+    for (const { channel } of steps) dropIfSpent(channel);
+  }
+
+  function acknowledge(channel: TrackedChannel, step: Step, reply: StepReply): void {
+    const { appId, name } = channel;
+    const dueMs = (): number => Math.max(now() + settings.leaveGraceMs, restoreUntilMs);
+    switch (step.kind) {
+      case "count": {
+        counters.countSteps += 1;
+        const leave = { appId, channel: name, userId: undefined };
+        const hasLeft = step.count === 0 && (channel.ackedCount > 0 || step.isRestored);
+        if (hasLeft) leaves.add(leave, now(), dueMs());
+        else if (step.count > 0) leaves.remove(leave);
+        channel.ackedCount = step.count;
+        channel.isCountRestored = false;
+        break;
+      }
+      case "join": {
+        counters.joinSteps += 1;
+        const { userId } = step.user;
+        channel.restoredUsers?.delete(userId);
+        if (reply === "full") break;
+        leaves.remove({ appId, channel: name, userId });
+        channel.ackedUsers ??= new Set();
+        channel.ackedUsers.add(userId);
+        break;
+      }
+      case "leave": {
+        counters.leaveSteps += 1;
+        const { userId } = step;
+        const wasThere = channel.ackedUsers?.has(userId) || step.isRestored;
+        if (wasThere) leaves.add({ appId, channel: name, userId }, now(), dueMs());
+        channel.ackedUsers?.delete(userId);
+        channel.restoredUsers?.delete(userId);
+        break;
+      }
+      case "record":
+        counters.recordSteps += 1;
+        break;
+      case "barrier":
+        step.pass();
+    }
+  }
+
+  function dropIfSpent(channel: TrackedChannel): void {
+    if (!isSpent(channel) || !channels.delete(channel)) return;
+    dirty.delete(channel);
+    hooks.spent(channel);
+  }
+
+  function endIncarnation(reason: Reason): void {
+    if (reason === "writes lost") counters.writeLosses += 1;
+    isRegistered = false;
+    generation += 1;
+    orphan = flight ?? orphan;
+    flight = undefined;
+    for (const channel of channels) channel.inFlight = 0;
+    context.log.warn({ partition, reason }, "channel state is told anew");
+  }
+
+  function recover(): void {
+    failures = 0;
+    hooks.recovered(partition);
+  }
+
+  return {
+    partition,
+    channels,
+    leaves,
+    node,
+    isRegistered: () => isRegistered,
+    isHealthy: () => isRegistered && failures === 0,
+    isIdle: () => !isRunning && dirty.size === 0 && flight === undefined,
+    restoreUntilMs: () => restoreUntilMs,
+    renewedMs: () => renewedMs,
+    open() {
+      isOpen = true;
+      start();
+    },
+    changed(channel) {
+      if (!channel.isCollapsed && (failures > 0 || channel.steps.size > MAX_ORDERED_STEPS)) {
+        counters.collapses += 1;
+        collapse(channel);
+      }
+      // Whoever comes and goes while Redis is away leaves nothing behind.
+      dropIfSpent(channel);
+      if (isSettled(channel) || !channels.has(channel)) return;
+      dirty.add(channel);
+      start();
+    },
+    kick() {
+      endPause?.();
+      start();
+    },
+    async beat() {
+      if (!isRegistered) {
+        start();
+        return [];
+      }
+      const sentNode = node();
+      const sentSeq = ackedSeq;
+      const answer = await heartbeat(redis, settings, partition, sentNode);
+      // Answers about an incarnation that is over say nothing about this one.
+      if (!isOpen || !isRegistered || sentNode !== node()) return [];
+      counters.heartbeats += 1;
+      if (answer === "unregistered") endIncarnation("lease ended");
+      else if (answer.epoch !== epoch) endIncarnation("state lost");
+      else if (answer.highestSeq < sentSeq) endIncarnation("writes lost");
+      else {
+        renewedMs = now();
+        return answer.ended.filter((ended) => ended !== sentNode);
+      }
+      start();
+      return [];
+    },
+    close() {
+      isOpen = false;
+      endPause?.();
+    },
+  };
+}

@@ -1,0 +1,94 @@
+/** A node's lease of one partition: lua/register, heartbeat, condemn, bury and release. */
+import { readScript, textsOf, unexpectedReply } from "./redis-script.ts";
+import type { RedisStateSettings, StateRedis } from "./redis-state-context.ts";
+
+const REGISTER = readScript("register", 2);
+const HEARTBEAT = readScript("heartbeat", 2);
+const CONDEMN = readScript("condemn", 1);
+const BURY = readScript("bury", 3);
+const RELEASE = readScript("release", 3);
+
+export interface Registration {
+  /** ms of Redis TIME when the partition's data began. */
+  readonly epoch: number;
+  /** The highest write of the incarnation before; undefined when nothing is known of it. */
+  readonly seqBefore: number | undefined;
+}
+
+/** `condemned`: an incarnation of this name was taken for dead, take another one. Safe to send twice. */
+export async function register(
+  { commands, keys }: StateRedis,
+  { leaseMs, restoreMs }: RedisStateSettings,
+  p: number,
+  node: string,
+  nodeBefore: string | undefined,
+  rememberedEpoch: number | undefined,
+): Promise<Registration | "condemned"> {
+  const [status, epoch, seqBefore] = textsOf(
+    REGISTER,
+    await commands.runScript(
+      REGISTER,
+      [keys.key(p, "hb"), keys.key(p, "meta")],
+      [node, nodeBefore ?? "", leaseMs, rememberedEpoch ?? 0, restoreMs],
+    ),
+  );
+  if (status === "CONDEMNED") return "condemned";
+  if (status !== "OK") throw unexpectedReply(REGISTER, status);
+  return { epoch: Number(epoch), seqBefore: seqBefore === "-1" ? undefined : Number(seqBefore) };
+}
+
+export interface Heartbeat {
+  readonly highestSeq: number;
+  readonly epoch: number;
+  /** Incarnations whose lease has run out. */
+  readonly ended: readonly string[];
+}
+
+export async function heartbeat(
+  { commands, keys }: StateRedis,
+  { leaseMs }: RedisStateSettings,
+  p: number,
+  node: string,
+): Promise<Heartbeat | "unregistered"> {
+  const [status, highestSeq, epoch, ...ended] = textsOf(
+    HEARTBEAT,
+    await commands.runScript(HEARTBEAT, [keys.key(p, "hb"), keys.key(p, "meta")], [node, leaseMs]),
+  );
+  if (status === "UNREGISTERED") return "unregistered";
+  if (status !== "OK") throw unexpectedReply(HEARTBEAT, status);
+  return { highestSeq: Number(highestSeq), epoch: Number(epoch), ended };
+}
+
+/** Fences a node whose lease has run out; true when it is to be reaped, whoever has fenced it. */
+export async function condemn(
+  { commands, keys }: StateRedis,
+  p: number,
+  node: string,
+): Promise<boolean> {
+  return isDone(CONDEMN, await commands.runScript(CONDEMN, [keys.key(p, "hb")], [node]));
+}
+
+/** Forgets a condemned node that holds nothing any more; true when this call did it. */
+export async function bury(
+  { commands, keys }: StateRedis,
+  p: number,
+  node: string,
+): Promise<boolean> {
+  const its = [keys.key(p, "hb"), keys.key(p, "meta"), keys.key(p, "L", node)];
+  return isDone(BURY, await commands.runScript(BURY, its, [node]));
+}
+
+/** Gives a lease back; false when the node still holds something, or has no lease. */
+export async function release(
+  { commands, keys }: StateRedis,
+  p: number,
+  node: string,
+): Promise<boolean> {
+  const its = [keys.key(p, "hb"), keys.key(p, "meta"), keys.key(p, "L", node)];
+  return isDone(RELEASE, await commands.runScript(RELEASE, its, [node]));
+}
+
+function isDone(script: Parameters<typeof unexpectedReply>[0], reply: unknown): boolean {
+  if (reply === 1 || reply === 0) return reply === 1;
+  throw unexpectedReply(script, reply);
+}

@@ -1,0 +1,203 @@
+/**
+ * A node's copy of one presence channel's members. Source: architecture.md §4.
+ *
+ * It is what this node's sockets have been told: every difference is announced in the turn in which the copy
+ * changes. Changes are heard on the channel's topic, each with the version before it; whenever one may have
+ * been missed the whole list is read, together with its version. Changes heard while it is read are kept, and
+ * applied when they are newer.
+ */
+import type { PresenceMembers } from "../protocol/presence.ts";
+import type { Roster, RosterChange } from "./redis-roster.ts";
+import { retryAfterMs, type StateContext } from "./redis-state-context.ts";
+
+/** Changes that may be kept while the list is read. */
+const MAX_KEPT_CHANGES = 1_000;
+
+export interface Mirror {
+  readonly members: PresenceMembers;
+  /** Begins to hear changes, then reads the list. */
+  open(): void;
+  hear(change: RosterChange): void;
+  /** Reads the list (once more, when it is being read): changes may have been missed. */
+  reload(): void;
+  /** Calls `reached` once the copy is of this version or a later one, at once if it is. */
+  whenReached(version: number, reached: () => void): void;
+  close(): void;
+}
+
+export interface MirrorParts {
+  readonly context: StateContext;
+  readonly topic: string;
+  readonly read: () => Promise<Roster>;
+  /**
+   * Redis has lost the state and nodes are telling it anew: who is missing in the list is not yet gone. The
+   * list is read again when that is over.
+   */
+  readonly isRestoring: () => boolean;
+  readonly memberAdded: (userId: string, userInfoJson: string) => void;
+  readonly memberRemoved: (userId: string) => void;
+}
+
+export function createMirror(parts: MirrorParts): Mirror {
+  const { context, topic, memberAdded, memberRemoved } = parts;
+  const { counters, settings } = context;
+  const { bus } = context.redis;
+  const members = new Map<string, string>();
+  let version = 0;
+  let isOpen = false;
+  let isHeard = false;
+  let isReading = false;
+  let isReadingAgain = false;
+  let failures = 0;
+  let kept: RosterChange[] = [];
+  let waiting: { readonly version: number; readonly reached: () => void }[] = [];
+  let waitTimer: NodeJS.Timeout | undefined;
+  let retryTimer: NodeJS.Timeout | undefined;
+
+  function hearTopic(): void {
+    bus.subscribe(topic).then(
+      () => {
+        if (!isOpen) {
+          bus.unsubscribe(topic);
+          return;
+        }
+        isHeard = true;
+        failures = 0;
+        reload();
+      },
+      () => retry(hearTopic),
+    );
+  }
+
+  function retry(again: () => void): void {
+    if (!isOpen) return;
+    failures += 1;
+    clearTimeout(retryTimer);
+    retryTimer = setTimeout(again, retryAfterMs(context, failures));
+  }
+
+  function reload(): void {
+    if (!isOpen || !isHeard) return;
+    if (isReading) {
+      isReadingAgain = true;
+      return;
+    }
+    clearTimeout(retryTimer);
+    isReading = true;
+    isReadingAgain = false;
+    counters.rosterReads += 1;
+    parts.read().then(
+      (roster) => {
+        isReading = false;
+        failures = 0;
+        if (isOpen) take(roster);
+      },
+      () => {
+        isReading = false;
+        retry(reload);
+      },
+    );
+  }
+
+  function take(roster: Roster): void {
+    if (!parts.isRestoring()) {
+      for (const userId of [...members.keys()]) if (!roster.members.has(userId)) remove(userId);
+    }
+    for (const [userId, userInfoJson] of roster.members) add(userId, userInfoJson);
+    version = roster.version;
+    const changes = kept;
+    kept = [];
+    for (const change of changes) apply(change);
+    tellReached();
+    if (isReadingAgain) reload();
+  }
+
+  function apply(change: RosterChange): void {
+    if (isReading) {
+      keep(change);
+      return;
+    }
+    if (change.version <= version) return;
+    const isNext = change.previous === version || (change.previous === 0 && members.size === 0);
+    if (!isNext) {
+      counters.rosterGaps += 1;
+      reload();
+      return;
+    }
+    version = change.version;
+    if (change.userInfoJson === undefined) remove(change.userId);
+    else add(change.userId, change.userInfoJson);
+  }
+
+  function keep(change: RosterChange): void {
+    if (kept.length < MAX_KEPT_CHANGES) {
+      kept.push(change);
+      return;
+    }
+    counters.rosterOverflows += 1;
+    kept = [];
+    isReadingAgain = true;
+  }
+
+  function add(userId: string, userInfoJson: string): void {
+    const present = members.get(userId);
+    if (present === userInfoJson) return;
+    // Gone and come back with other info, unheard.
+    if (present !== undefined) remove(userId);
+    members.set(userId, userInfoJson);
+    memberAdded(userId, userInfoJson);
+  }
+
+  function remove(userId: string): void {
+    if (members.delete(userId)) memberRemoved(userId);
+  }
+
+  function tellReached(): void {
+    const reached = waiting.filter((each) => each.version <= version);
+    if (reached.length === 0) return;
+    waiting = waiting.filter((each) => each.version > version);
+    for (const each of reached) each.reached();
+  }
+
+  function lookLater(): void {
+    waitTimer = setTimeout(() => {
+      waitTimer = undefined;
+      if (!isOpen || waiting.length === 0) return;
+      counters.versionWaits += 1;
+      reload();
+      lookLater();
+    }, settings.versionWaitMs);
+  }
+
+  return {
+    members,
+    open() {
+      isOpen = true;
+      hearTopic();
+    },
+    hear(change) {
+      // Before the first reading nothing can be missed: it comes after the topic is heard.
+      if (!isHeard) return;
+      apply(change);
+      if (!isReading) tellReached();
+    },
+    reload,
+    whenReached(wanted, reached) {
+      if (wanted <= version) {
+        reached();
+        return;
+      }
+      waiting.push({ version: wanted, reached });
+      if (waitTimer === undefined) lookLater();
+    },
+    close() {
+      isOpen = false;
+      clearTimeout(waitTimer);
+      clearTimeout(retryTimer);
+      if (isHeard) bus.unsubscribe(topic);
+      const left = waiting;
+      waiting = [];
+      for (const each of left) each.reached();
+    },
+  };
+}

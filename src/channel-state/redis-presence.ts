@@ -1,0 +1,90 @@
+/** The mirrors of this node: one for each presence channel in which it has a member. */
+import type { PresenceMembers } from "../protocol/presence.ts";
+import { createMirror, type Mirror } from "./redis-mirror.ts";
+import { decodeRosterChange, readRoster } from "./redis-roster.ts";
+import type { StateContext } from "./redis-state-context.ts";
+import type { TrackedChannel } from "./redis-tracked-channel.ts";
+
+const NO_MEMBERS: PresenceMembers = new Map();
+
+export interface Presence {
+  /** This node has its first member in the channel. */
+  open(channel: TrackedChannel): void;
+  /** This node has no member in the channel any more: nobody here needs the list. */
+  close(channel: TrackedChannel): void;
+  members(appId: string, name: string): PresenceMembers;
+  /** See {@link Mirror.whenReached}; at once where there is no mirror any more. */
+  whenReached(channel: TrackedChannel, version: number, reached: () => void): void;
+  hear(topic: string, bytes: Buffer): void;
+  /** Changes of the channel may have been missed. */
+  reload(channel: TrackedChannel): void;
+  /** Messages of these topics may have been missed. */
+  reloadTopics(topics: Iterable<string>): void;
+  /** Reads the mirrors of the partition again. */
+  reloadPartition(partition: number): void;
+  closeAll(): void;
+  readonly size: number;
+}
+
+/** `isRestoring`: see mirrors; by partition. */
+export function createPresence(
+  context: StateContext,
+  isRestoring: (partition: number) => boolean,
+): Presence {
+  const { redis, announce } = context;
+  const { keys } = redis;
+  const mirrors = new Map<string, Mirror>();
+  const topicOf = ({ appId, name }: { appId: string; name: string }) => keys.topic(appId, name);
+
+  return {
+    open(channel) {
+      const { appId, name, partition } = channel;
+      const topic = topicOf(channel);
+      if (mirrors.has(topic)) return;
+      const mirror = createMirror({
+        context,
+        topic,
+        read: () => readRoster(redis, appId, name),
+        isRestoring: () => isRestoring(partition),
+        memberAdded: (userId, userInfoJson) =>
+          announce.memberAdded(appId, name, { userId, userInfoJson }),
+        memberRemoved: (userId) => announce.memberRemoved(appId, name, userId),
+      });
+      mirrors.set(topic, mirror);
+      mirror.open();
+    },
+    close(channel) {
+      const topic = topicOf(channel);
+      const mirror = mirrors.get(topic);
+      mirrors.delete(topic);
+      mirror?.close();
+    },
+    members: (appId, name) => mirrors.get(keys.topic(appId, name))?.members ?? NO_MEMBERS,
+    whenReached(channel, version, reached) {
+      const mirror = mirrors.get(topicOf(channel));
+      if (mirror) mirror.whenReached(version, reached);
+      else reached();
+    },
+    hear(topic, bytes) {
+      const mirror = mirrors.get(topic);
+      const change = mirror && decodeRosterChange(bytes);
+      if (change) mirror.hear(change);
+    },
+    reload: (channel) => mirrors.get(topicOf(channel))?.reload(),
+    reloadTopics(topics) {
+      for (const topic of topics) mirrors.get(topic)?.reload();
+    },
+    reloadPartition(partition) {
+      for (const [topic, mirror] of mirrors) {
+        if (keys.partitionOfTopic(topic) === partition) mirror.reload();
+      }
+    },
+    closeAll() {
+      for (const mirror of mirrors.values()) mirror.close();
+      mirrors.clear();
+    },
+    get size() {
+      return mirrors.size;
+    },
+  };
+}

@@ -1,0 +1,56 @@
+/**
+ * Leaves of this node that wait out their grace in Redis. If Redis loses them meanwhile, nobody else knows
+ * that an event is owed: the node that left has to say so again.
+ */
+
+export interface RecentLeave {
+  readonly appId: string;
+  readonly channel: string;
+  /** Undefined: the channel itself, or the user of a user channel. */
+  readonly userId: string | undefined;
+}
+
+export interface RecentLeaves {
+  /** `nowMs`, `dueMs`: epoch ms. */
+  add(leave: RecentLeave, nowMs: number, dueMs: number): void;
+  /** It came back. */
+  remove(leave: RecentLeave): void;
+  /** Takes all that are not due at `nowMs`. */
+  take(nowMs: number): readonly RecentLeave[];
+  readonly size: number;
+}
+
+/** Keeps at most `max`: older ones fall out, and `forgotten` is called for each. */
+export function createRecentLeaves(max: number, forgotten: () => void): RecentLeaves {
+  const leaves = new Map<string, { readonly leave: RecentLeave; readonly dueMs: number }>();
+
+  return {
+    add(leave, nowMs, dueMs) {
+      const key = keyOf(leave);
+      leaves.delete(key);
+      leaves.set(key, { leave, dueMs });
+      // They stand about in the order of their due times: looking at the front is enough.
+      for (const [oldKey, old] of leaves) {
+        const isDue = old.dueMs <= nowMs;
+        if (!isDue && leaves.size <= max) break;
+        leaves.delete(oldKey);
+        if (!isDue) forgotten();
+      }
+    },
+    remove(leave) {
+      leaves.delete(keyOf(leave));
+    },
+    take(nowMs) {
+      const taken = [...leaves.values()].filter(({ dueMs }) => dueMs > nowMs);
+      leaves.clear();
+      return taken.map(({ leave }) => leave);
+    },
+    get size() {
+      return leaves.size;
+    },
+  };
+}
+
+function keyOf({ appId, channel, userId }: RecentLeave): string {
+  return userId === undefined ? `${appId}\0${channel}` : `${appId}\0${channel}\0${userId}`;
+}

@@ -1,0 +1,127 @@
+/** What all parts of the Redis driver share: settings, counters, and what was handed in. */
+import type { Log } from "../protocol/log.ts";
+import type { RedisConnections } from "../redis/connections.ts";
+import { type Announcements, COUNT_WINDOW_MS, LEAVE_GRACE_MS } from "./channel-state.ts";
+
+/** Times in ms. All nodes of a deployment must have the same. */
+export interface RedisStateSettings {
+  /** How long a node that says nothing is believed to be alive. Several heartbeats. */
+  readonly leaseMs: number;
+  readonly heartbeatMs: number;
+  readonly leaveGraceMs: number;
+  readonly countWindowMs: number;
+  /** After Redis has lost the state leaves wait so long for those who come back: more than lease and replay. */
+  readonly restoreMs: number;
+  /** After so long a call is rejected. */
+  readonly answerTimeoutMs: number;
+  /** After so long a version that was not heard of is looked up. */
+  readonly versionWaitMs: number;
+  readonly firstRetryMs: number;
+  readonly longestRetryMs: number;
+  /** Events of {@link ChannelState.record} that may wait on this node. */
+  readonly maxRecords: number;
+  /** Steps in one write: bounds how long a script keeps Redis busy. */
+  readonly maxSteps: number;
+}
+
+export const REDIS_STATE_DEFAULTS: RedisStateSettings = {
+  leaseMs: 15_000,
+  heartbeatMs: 5_000,
+  leaveGraceMs: LEAVE_GRACE_MS,
+  countWindowMs: COUNT_WINDOW_MS,
+  restoreMs: 25_000,
+  answerTimeoutMs: 5_000,
+  versionWaitMs: 200,
+  firstRetryMs: 50,
+  longestRetryMs: 2_000,
+  maxRecords: 10_000,
+  maxSteps: 128,
+};
+
+export interface RedisStateCounters {
+  /** Writes that Redis has acknowledged, and the steps in them. */
+  writes: number;
+  countSteps: number;
+  joinSteps: number;
+  leaveSteps: number;
+  recordSteps: number;
+  /** Writes that failed or got no answer; each is sent again. */
+  writeFailures: number;
+  /** Writes that had been carried out by an earlier sending, as an answer to the repetition showed. */
+  heartbeats: number;
+  heartbeatFailures: number;
+  /** Registrations after the first: this node was taken for dead, or Redis had lost something. */
+  reincarnations: number;
+  /** How often Redis had lost the state of a partition (flushed, or restarted empty). */
+  stateLosses: number;
+  /** How often the last writes of a partition were lost (failover). */
+  writeLosses: number;
+  nodesReaped: number;
+  channelsReaped: number;
+  /** Events that fell out because too many waited. */
+  recordsDropped: number;
+  /** Remembered leaves that fell out because there were too many. */
+  leavesForgotten: number;
+  /** Channels whose waiting steps were replaced by the difference to what is wanted. */
+  collapses: number;
+  /** Rosters read, and why: a change was missed, an awaited version did not come. */
+  rosterReads: number;
+  rosterGaps: number;
+  versionWaits: number;
+  /** Rosters that changed too often to be followed while they were read. */
+  rosterOverflows: number;
+  /** Calls rejected with StateUnavailableError. */
+  unavailable: number;
+}
+
+export function createRedisStateCounters(): RedisStateCounters {
+  return {
+    writes: 0,
+    countSteps: 0,
+    joinSteps: 0,
+    leaveSteps: 0,
+    recordSteps: 0,
+    writeFailures: 0,
+    heartbeats: 0,
+    heartbeatFailures: 0,
+    reincarnations: 0,
+    stateLosses: 0,
+    writeLosses: 0,
+    nodesReaped: 0,
+    channelsReaped: 0,
+    recordsDropped: 0,
+    leavesForgotten: 0,
+    collapses: 0,
+    rosterReads: 0,
+    rosterGaps: 0,
+    versionWaits: 0,
+    rosterOverflows: 0,
+    unavailable: 0,
+  };
+}
+
+/** What this driver uses of the connections. */
+export type StateRedis = Pick<
+  RedisConnections,
+  "keys" | "commands" | "bus" | "isUp" | "onUp" | "onDown"
+>;
+
+export interface StateContext {
+  readonly redis: StateRedis;
+  /** Unique to this process: incarnations are named after it. No colon, does not begin with `#`. */
+  readonly nodeName: string;
+  readonly settings: RedisStateSettings;
+  readonly counters: RedisStateCounters;
+  readonly announce: Announcements;
+  /** Epoch ms. */
+  readonly now: () => number;
+  /** 0 to 1. */
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+/** How long to wait before the `failures`-th repetition: exponential, jittered. */
+export function retryAfterMs({ settings, random }: StateContext, failures: number): number {
+  const longestMs = Math.min(settings.firstRetryMs * 2 ** (failures - 1), settings.longestRetryMs);
+  return longestMs * (0.5 + random() / 2);
+}
