@@ -306,6 +306,7 @@ export function createBus(parts: BusParts): OwnBus {
       moved(link) {
         // Which topics it was is not said: all of the link are asked for again, where they belong now.
         forget((topic) => topic.link === link);
+        subscribers?.refresh();
         retryLater();
       },
       ownersChanged() {
