@@ -20,6 +20,8 @@ export function createMemoryOutbox({ events, sweep, now, bounds }: MemoryOutboxP
   const claimed = new Set<number>();
   const held = Array.from({ length: events.partitions }, () => new Map<string, Fifo>());
 
+  const all = Array.from({ length: events.partitions }, (_, partition) => partition);
+
   function holdOf(partition: number): Map<string, Fifo> {
     return held[partition] ?? new Map();
   }
@@ -66,7 +68,10 @@ export function createMemoryOutbox({ events, sweep, now, bounds }: MemoryOutboxP
   return {
     driver: "memory",
     partitions: events.partitions,
+    isDurable: false,
     listen: events.listen,
+    enlist: () => all,
+    resign() {},
     claim(partition) {
       if (claimed.has(partition)) return "mine";
       claimed.add(partition);

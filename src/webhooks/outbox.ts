@@ -74,7 +74,7 @@ export interface FailResult {
   readonly dropped: number;
 }
 
-/** What one endpoint of an app has waiting, over all partitions. */
+/** What one endpoint of an app has waiting. */
 export interface Backlog {
   readonly appId: string;
   readonly endpointId: string;
@@ -84,6 +84,7 @@ export interface Backlog {
   readonly deadLetters: number;
 }
 
+/** Of the partitions that this node owns: the sum over all nodes is that of the deployment. */
 export interface Backlogs {
   /** Events that no dispatcher has looked at yet. */
   readonly unrouted: number;
@@ -106,11 +107,20 @@ export interface Outbox {
   /** For people: `memory`, `redis`. */
   readonly driver: string;
   readonly partitions: number;
+  /** What waits outlives this process: a stop leaves it to other nodes. */
+  readonly isDurable: boolean;
   /** From now on `wake` is called, never in the caller's turn, for a partition with new or newly due work. */
   listen(wake: (partition: number) => void): void | Promise<void>;
+  /**
+   * Says that this node dispatches; answers the partitions that it should own among all nodes that do. Called
+   * again every 2 s, before the claims. One that it owns and should not it releases once nothing is under way.
+   */
+  enlist(): readonly number[] | Promise<readonly number[]>;
+  /** This node is about to stop: others should own its partitions. Repeatable. */
+  resign(): void | Promise<void>;
   /** Takes or keeps the partition; called again every 2 s. */
   claim(partition: number): Claim | Promise<Claim>;
-  /** Gives the partition back. Repeatable. */
+  /** Gives the partition back, and wakes who should own it. Repeatable. */
   release(partition: number): void | Promise<void>;
   /** Turns due leaves into events of the stream; answers when the next is due (epoch ms), undefined: none waits. */
   sweep(partition: number): number | undefined | Promise<number | undefined>;

@@ -1,0 +1,85 @@
+/** Events as they lie in Redis streams, and what they are here. Source: architecture.md §5. */
+import type { DeadLetter, DeathReason, OutboxEvent } from "./outbox.ts";
+
+/** An event and its place in the stream that it was read from. */
+export interface Placed {
+  readonly place: string;
+  readonly event: OutboxEvent;
+}
+
+const DEATH_REASONS: readonly DeathReason[] = ["budget", "refused", "overflow"];
+
+/** Entries of a partition's stream: app, channel, type and json; the id is made of epoch and place. */
+export function readStream(reply: unknown, epoch: string, partition: number): Placed[] {
+  return readEntries(reply).map(({ place, fields }) => ({
+    place,
+    event: toEvent(`${epoch}-${partition}-${place}`, field(fields, "a"), fields),
+  }));
+}
+
+/** Entries of a lane or holding lane: id, channel, type and json; the key tells the app. */
+export function readLane(reply: unknown, appId: string): Placed[] {
+  return readEntries(reply).map(({ place, fields }) => ({
+    place,
+    event: toEvent(field(fields, "i"), appId, fields),
+  }));
+}
+
+/** Entries of a stream of dead letters: as in a lane, and reason, last status and time of death. */
+export function readDeadLetters(reply: unknown, appId: string): DeadLetter[] {
+  return readEntries(reply).map(({ fields }) => {
+    const named = field(fields, "r");
+    const reason = DEATH_REASONS.find((each) => each === named);
+    if (reason === undefined) throw unexpected("dead letter");
+    const status = field(fields, "s");
+    return {
+      event: toEvent(field(fields, "i"), appId, fields),
+      reason,
+      status: status === "" ? undefined : status,
+      diedMs: Number(field(fields, "d")),
+    };
+  });
+}
+
+/** When the event was decided, epoch ms of Redis: `<epoch>-<partition>-<ms>-<seq>`. */
+export function decidedMsOf(id: string): number {
+  return Number(id.split("-")[2]);
+}
+
+/** Redis has answered what our scripts never answer: a guess would lose an event. */
+export function unexpected(what: string): TypeError {
+  return new TypeError(`Redis has answered an unknown ${what}.`);
+}
+
+function toEvent(id: string, appId: string, fields: ReadonlyMap<string, string>): OutboxEvent {
+  const json = field(fields, "j");
+  const decidedMs = decidedMsOf(id);
+  return {
+    id,
+    appId,
+    channel: field(fields, "c"),
+    type: field(fields, "t"),
+    json,
+    bytes: Buffer.byteLength(json),
+    decidedMs,
+    retriedFromMs: decidedMs,
+  };
+}
+
+/** Further fields may come with a later release; a missing one is a fault. */
+function field(fields: ReadonlyMap<string, string>, name: string): string {
+  const value = fields.get(name);
+  if (value === undefined) throw unexpected(`entry without the field ${name}`);
+  return value;
+}
+
+function readEntries(reply: unknown) {
+  if (!Array.isArray(reply)) throw unexpected("list of entries");
+  return reply.map((entry: unknown) => {
+    const [place, pairs]: readonly unknown[] = Array.isArray(entry) ? entry : [];
+    if (typeof place !== "string" || !Array.isArray(pairs)) throw unexpected("entry");
+    const fields = new Map<string, string>();
+    for (let i = 0; i < pairs.length; i += 2) fields.set(String(pairs[i]), String(pairs[i + 1]));
+    return { place, fields };
+  });
+}

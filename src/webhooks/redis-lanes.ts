@@ -1,0 +1,155 @@
+/** What ends in a lane: events that were delivered, failures, dead letters. Source: architecture.md §5, Failure. */
+import type { Commands } from "../redis/commands.ts";
+import type { Keys } from "../redis/keys.ts";
+import { loadScript } from "../redis/script.ts";
+import type { DeadLetter, DeathReason, FailResult, LaneKey } from "./outbox.ts";
+import {
+  decidedMsOf,
+  type Placed,
+  readDeadLetters,
+  readLane,
+  unexpected,
+} from "./redis-entries.ts";
+import { laneName } from "./redis-routing.ts";
+
+const script = (verb: string, numberOfKeys: number) =>
+  loadScript(new URL(`./lua/${verb}.lua`, import.meta.url), numberOfKeys);
+
+/** lease, lane, lanes, tries */
+const SETTLE = script("settle", 4);
+/** lease, lane, tries */
+const FAIL = script("fail", 3);
+/** lease, lane, lanes, tries, dead, deads */
+const BURY = script("bury", 6);
+/** lease, dead, deads */
+const EXPIRE = script("expire", 3);
+/** lane, dead */
+const BACKLOG = script("backlog", 2);
+
+/** The most that one failed attempt moves to the dead letters. */
+const MAX_BURIED_AT_ONCE = 500;
+
+/** Dead letters that one call looks at. */
+const EXPIRED_AT_ONCE = 500;
+
+export interface RedisLanesParts {
+  readonly commands: Commands;
+  readonly keys: Keys;
+  readonly owner: string;
+  /** Of one endpoint in one partition. */
+  readonly maxDeadLetters: number;
+  readonly maxDeadLetterAgeMs: number;
+}
+
+export interface LaneBacklog {
+  readonly events: number;
+  /** Epoch ms; undefined when nothing waits. */
+  readonly oldestMs: number | undefined;
+  readonly deadLetters: number;
+}
+
+/** Each call is one round trip. Those that change something answer `lost` to one who is not the owner. */
+export interface RedisLanes {
+  read(lane: LaneKey, after: string | undefined, count: number): Promise<readonly Placed[]>;
+  settle(lane: LaneKey, ids: readonly string[]): Promise<"settled" | "lost">;
+  /** Since how many ms the lane fails. */
+  fail(lane: LaneKey, status: string): Promise<number | "lost">;
+  /** Of the oldest events, those that are older. */
+  buryOlderThan(lane: LaneKey, ageMs: number, status: string): Promise<FailResult | "lost">;
+  bury(lane: LaneKey, ids: readonly string[], status: string): Promise<FailResult | "lost">;
+  renew(lane: LaneKey): Promise<void>;
+  backlog(lane: LaneKey): Promise<LaneBacklog>;
+  /** The oldest `count`. */
+  deadLetters(lane: LaneKey, count: number): Promise<readonly DeadLetter[]>;
+  /** How many dead letters were too old. */
+  expire(lane: LaneKey): Promise<number | "lost">;
+}
+
+export function createRedisLanes(parts: RedisLanesParts): RedisLanes {
+  const { commands, keys, owner, maxDeadLetters, maxDeadLetterAgeMs } = parts;
+
+  /** Keys of the lane's partition; `q` and `dead` are the lane's own. */
+  function keysOf(lane: LaneKey, ...names: readonly string[]): string[] {
+    const own = laneName(lane.appId, lane.endpointId);
+    return names.map((name) =>
+      name === "q" || name === "dead"
+        ? keys.key(lane.partition, name, own)
+        : keys.key(lane.partition, name),
+    );
+  }
+
+  const nameOf = ({ appId, endpointId }: LaneKey): string => laneName(appId, endpointId);
+
+  async function moveToDead(
+    lane: LaneKey,
+    reason: DeathReason,
+    status: string,
+    count: number,
+    ageMs: number,
+    ids: readonly string[],
+  ): Promise<FailResult | "lost"> {
+    const reply = await commands.runScript(
+      BURY,
+      keysOf(lane, "disp", "q", "lanes", "try", "dead", "deads"),
+      [owner, nameOf(lane), reason, status, maxDeadLetters, count, ageMs, ...ids],
+    );
+    if (reply === -1) return "lost";
+    const [dropped, ...buried]: readonly unknown[] = Array.isArray(reply) ? reply : [];
+    if (typeof dropped !== "number") throw unexpected("result of a burial");
+    return { dropped, buried: buried.map(String) };
+  }
+
+  return {
+    async read(lane, after, count) {
+      const [key = ""] = keysOf(lane, "q");
+      const from = after === undefined ? "-" : `(${after}`;
+      return readLane(await commands.call("XRANGE", key, from, "+", "COUNT", count), lane.appId);
+    },
+    async settle(lane, ids) {
+      const all = keysOf(lane, "disp", "q", "lanes", "try");
+      const reply = await commands.runScript(SETTLE, all, [owner, nameOf(lane), ...ids]);
+      return number(reply) === -1 ? "lost" : "settled";
+    },
+    async fail(lane, status) {
+      const all = keysOf(lane, "disp", "q", "try");
+      const failingMs = number(await commands.runScript(FAIL, all, [owner, nameOf(lane), status]));
+      return failingMs === -1 ? "lost" : failingMs;
+    },
+    buryOlderThan: (lane, ageMs, status) =>
+      moveToDead(lane, "budget", status, MAX_BURIED_AT_ONCE, ageMs, []),
+    async bury(lane, ids, status) {
+      if (ids.length === 0) return { buried: [], dropped: 0 };
+      return moveToDead(lane, "refused", status, ids.length, 0, ids);
+    },
+    async renew(lane) {
+      await commands.call("HDEL", keys.key(lane.partition, "try"), nameOf(lane));
+    },
+    async backlog(lane) {
+      const reply = await commands.runScript(BACKLOG, keysOf(lane, "q", "dead"), []);
+      const [events, oldest, deadLetters]: readonly unknown[] = Array.isArray(reply) ? reply : [];
+      const oldestMs =
+        typeof oldest !== "string" || oldest === "" ? undefined : decidedMsOf(oldest);
+      return { events: number(events), oldestMs, deadLetters: number(deadLetters) };
+    },
+    async deadLetters(lane, count) {
+      const [key = ""] = keysOf(lane, "dead");
+      const reply = await commands.call("XRANGE", key, "-", "+", "COUNT", count);
+      return readDeadLetters(reply, lane.appId);
+    },
+    async expire(lane) {
+      const reply = await commands.runScript(EXPIRE, keysOf(lane, "disp", "dead", "deads"), [
+        owner,
+        nameOf(lane),
+        maxDeadLetterAgeMs,
+        EXPIRED_AT_ONCE,
+      ]);
+      const dropped = number(reply);
+      return dropped === -1 ? "lost" : dropped;
+    },
+  };
+}
+
+function number(reply: unknown): number {
+  if (typeof reply !== "number") throw unexpected("number");
+  return reply;
+}
