@@ -6,7 +6,7 @@ import { setMaxListeners } from "node:events";
 import { deliveryId } from "./batch.ts";
 import { nextBatch } from "./batching.ts";
 import { type DispatchContext, errorCode, LOOK_EVERY_MS } from "./context.ts";
-import { dropLane, giveBack, noteRouted, unbind } from "./lane-queue.ts";
+import { dropLane, giveBack, narrow, noteRouted, unbind } from "./lane-queue.ts";
 import {
   type Batch,
   createEndpoint,
@@ -14,6 +14,7 @@ import {
   type Endpoint,
   eventsOf,
   isBatch,
+  type Lane,
 } from "./lanes.ts";
 import type { LaneKey } from "./outbox.ts";
 import { outcomeOf } from "./outcome.ts";
@@ -31,6 +32,8 @@ export interface Delivery {
   pushedOut(lane: LaneKey): void;
   /** Forgets all lanes of a partition that is lost or newly claimed. */
   forgetPartition(partition: number): void;
+  /** Sends nothing more of the partition; resolves when no POST carries anything of it. */
+  leavePartition(partition: number): Promise<void>;
   /** Tries an endpoint that could not be sent to. */
   pump(endpoint: Endpoint): void;
   /** Forgets an endpoint without lanes. */
@@ -55,6 +58,7 @@ export function createDelivery(
   // Every attempt under way listens: as many as the endpoints' concurrency allows.
   setMaxListeners(0, giveUp.signal);
   const underWay = new Set<Promise<void>>();
+  const flights = new Map<Batch, Promise<void>>();
   let isHurried = false;
   let whenDrained: (() => void) | undefined;
 
@@ -99,12 +103,19 @@ export function createDelivery(
       while (maySend(endpoint)) {
         const batch = await nextBatch(context, endpoint, receiver.maxEvents);
         if (!batch) break;
+        narrow(batch, now(), ({ lane }) => lane.isLive);
+        if (batch.parts.length === 0) continue;
         if (!maySend(endpoint)) {
           // A POST failed while the lanes were read.
           endpoint.queue.unshift(batch);
           break;
         }
-        track(attempt(endpoint, receiver, batch).finally(() => pump(endpoint)));
+        const flight = attempt(endpoint, receiver, batch).finally(() => {
+          flights.delete(batch);
+          pump(endpoint);
+        });
+        flights.set(batch, flight);
+        track(flight);
       }
     }
   }
@@ -188,6 +199,13 @@ export function createDelivery(
     return true;
   }
 
+  function flightOf(lane: Lane): Promise<void> | undefined {
+    for (const [batch, flight] of flights) {
+      if (batch.parts.some((part) => part.lane === lane)) return flight;
+    }
+    return undefined;
+  }
+
   function track(work: Promise<void>): void {
     const done = work
       .catch((error: unknown) => log.error({ reason: errorCode(error) }, "webhook delivery failed"))
@@ -221,6 +239,18 @@ export function createDelivery(
         const lane = endpoint.lanes.get(partition);
         if (lane) dropLane(lane, now());
       }
+    },
+    async leavePartition(partition) {
+      const awaited: Promise<void>[] = [];
+      for (const endpoint of endpoints.values()) {
+        const lane = endpoint.lanes.get(partition);
+        if (!lane) continue;
+        const flight = flightOf(lane);
+        lane.isLeaving = true;
+        if (flight) awaited.push(flight);
+        else dropLane(lane, now());
+      }
+      await Promise.allSettled(awaited);
     },
     pump,
     forget(endpoint) {

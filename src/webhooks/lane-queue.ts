@@ -45,6 +45,7 @@ function enqueue(lane: Lane, openAtMs: number): void {
 /** The lane's head is settled, or given back: it waits again if there is more in it. */
 export function releaseLane(lane: Lane, windowMs: number, nowMs: number): void {
   if (!lane.isLive) return;
+  if (lane.isLeaving) return dropLane(lane, nowMs);
   lane.place = "idle";
   if (lane.hasLeftover || lane.unsettled.length > 0) enqueue(lane, nowMs);
   else if (lane.moreSinceMs !== undefined) enqueue(lane, lane.moreSinceMs + windowMs);
@@ -91,6 +92,11 @@ export function unbind(lane: Lane, nowMs: number): boolean {
     narrow(entry, nowMs, (part) => part.lane !== lane);
   }
   return wasBound;
+}
+
+/** Drops lanes that are being given up, now that nothing of theirs is under way. */
+export function dropLeaving(batch: Batch, nowMs: number): void {
+  for (const { lane } of batch.parts) if (lane.isLeaving && lane.isLive) dropLane(lane, nowMs);
 }
 
 /** Takes a lane that is not ours any more out of the queue. A POST under way is not touched. */

@@ -7,6 +7,8 @@ export interface Lane {
   readonly endpoint: Endpoint;
   /** False once the partition was lost or claimed anew: what is under way for the lane no longer counts. */
   isLive: boolean;
+  /** The partition is being given up: what is under way is waited for, and nothing else is sent. */
+  isLeaving: boolean;
   /** `waiting`: in its endpoint's queue. `bound`: its head is in a batch, or being read for one. */
   place: "idle" | "waiting" | "bound";
   /** Events came while the lane was bound: the time of the first of them, epoch ms. */
@@ -105,6 +107,7 @@ export function createLane(key: LaneKey, endpoint: Endpoint): Lane {
     key,
     endpoint,
     isLive: true,
+    isLeaving: false,
     place: "idle",
     moreSinceMs: undefined,
     hasLeftover: false,

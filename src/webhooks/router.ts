@@ -21,6 +21,8 @@ export interface Router {
   lost(partition: number): void;
   /** Gives every partition a last turn; resolves when all have had it. */
   finish(): Promise<void>;
+  /** Gives every partition to the other nodes; resolves when nothing of them is under way here. */
+  handOver(): Promise<void>;
   /** Starts nothing more, waits for turns under way and gives the partitions back. */
   stop(): Promise<void>;
   readonly counters: {
@@ -32,6 +34,10 @@ export interface Router {
 interface Partition {
   readonly number: number;
   isMine: boolean;
+  /** This node should own it. */
+  isWanted: boolean;
+  /** It is being given back: nothing new is begun with it. */
+  leaving: Promise<void> | undefined;
   needsTurn: boolean;
   turn: Promise<void> | undefined;
   cancelSweep: (() => void) | undefined;
@@ -46,7 +52,15 @@ export function createRouter(
   const { outbox, settings, now, after, log, losses } = context;
   const choice = createRouteChoice(context);
   const partitions = Array.from({ length: outbox.partitions }, (_, number): Partition => {
-    return { number, isMine: false, needsTurn: false, turn: undefined, cancelSweep: undefined };
+    return {
+      number,
+      isMine: false,
+      isWanted: false,
+      leaving: undefined,
+      needsTurn: false,
+      turn: undefined,
+      cancelSweep: undefined,
+    };
   });
   const counters = { heldDropped: 0 };
   let isRunning = false;
@@ -62,12 +76,19 @@ export function createRouter(
     // A tick later: what one tick appends is routed together, and nobody is called back while appending.
     cancelDrain ??= after(0, () => {
       cancelDrain = undefined;
-      for (const each of partitions) if (each.needsTurn) takeTurn(each);
+      for (const each of partitions) if (each.needsTurn) takeTurnOrClaim(each);
     });
   }
 
+  /** Who had the partition wakes the next when it is free. */
+  function takeTurnOrClaim(partition: Partition): void {
+    if (partition.isMine || !partition.isWanted) return takeTurn(partition);
+    partition.needsTurn = false;
+    claim(partition).catch(noteFailure);
+  }
+
   function takeTurn(partition: Partition): void {
-    if (partition.turn || !partition.isMine || !isRunning) return;
+    if (partition.turn || !mayTurn(partition)) return;
     partition.turn = turns(partition)
       .then(() => {
         if (isFailing) log.info({}, "webhook outbox works again");
@@ -86,8 +107,12 @@ export function createRouter(
       });
   }
 
+  function mayTurn({ isMine, leaving }: Partition): boolean {
+    return isMine && !leaving && isRunning;
+  }
+
   async function turns(partition: Partition): Promise<void> {
-    while (partition.needsTurn && partition.isMine && isRunning) {
+    while (partition.needsTurn && mayTurn(partition)) {
       partition.needsTurn = false;
       const dueMs = await outbox.sweep(partition.number);
       partition.cancelSweep?.();
@@ -119,7 +144,7 @@ export function createRouter(
       for (const loss of result.losses) book(loss);
       announce(partition.number, events.slice(0, routes.length), routes, chosen.apps);
       if (heldApp !== undefined && result.left === 0) choice.released(heldApp);
-      if (result.left === 0 || stopAt !== -1) return;
+      if (result.left === 0 || stopAt !== -1 || partition.leaving) return;
     }
   }
 
@@ -177,15 +202,44 @@ export function createRouter(
     if (result === "lost") return lost(number);
     if (result === "new") {
       delivery.forgetPartition(number);
-      for (const lane of await outbox.lanes(number)) delivery.routed(lane, 0, 0);
+      const lanes = partition.leaving ? [] : await outbox.lanes(number);
+      for (const lane of lanes) delivery.routed(lane, 0, 0);
     }
     partition.isMine = true;
     partition.needsTurn = true;
     takeTurn(partition);
   }
 
+  /** Lets others have the partition, once nothing of it is under way here. */
+  function leave(partition: Partition): Promise<void> {
+    partition.leaving ??= giveBack(partition)
+      .catch(noteFailure)
+      .finally(() => {
+        partition.leaving = undefined;
+      });
+    return partition.leaving;
+  }
+
+  async function giveBack(partition: Partition): Promise<void> {
+    partition.cancelSweep?.();
+    await partition.turn;
+    await delivery.leavePartition(partition.number);
+    partition.isMine = false;
+    await outbox.release(partition.number);
+    log.debug({ partition: partition.number }, "webhook partition given back");
+  }
+
+  /** The next look tries again. */
+  function noteFailure(error: unknown): void {
+    log.warn({ reason: errorCode(error) }, "webhook look failed");
+  }
+
   async function lookAtAll(): Promise<void> {
-    await Promise.all(partitions.map(claim));
+    const wanted = new Set(await outbox.enlist());
+    for (const partition of partitions) partition.isWanted = wanted.has(partition.number);
+    // One that is being left is kept until nothing of it is under way.
+    await Promise.all(partitions.filter((each) => each.isWanted || each.isMine).map(claim));
+    for (const each of partitions) if (each.isMine && !each.isWanted) void leave(each);
     for (const loss of await outbox.expireDeadLetters()) book(loss);
     losses.flush(false);
     await look();
@@ -194,9 +248,7 @@ export function createRouter(
   function lookLater(): void {
     if (!isRunning) return;
     cancelLook = after(LOOK_EVERY_MS, () => {
-      looking = lookAtAll()
-        .catch((error: unknown) => log.warn({ reason: errorCode(error) }, "webhook look failed"))
-        .finally(lookLater);
+      looking = lookAtAll().catch(noteFailure).finally(lookLater);
     });
   }
 
@@ -219,6 +271,18 @@ export function createRouter(
         await Promise.all(partitions.map(({ turn }) => turn));
       }
     },
+    async handOver() {
+      cancelLook?.();
+      await looking;
+      cancelLook?.();
+      try {
+        await outbox.resign();
+      } catch (error) {
+        noteFailure(error);
+      }
+      for (const partition of partitions) partition.isWanted = false;
+      await Promise.all(partitions.filter(({ isMine }) => isMine).map(leave));
+    },
     async stop() {
       isRunning = false;
       cancelLook?.();
@@ -227,7 +291,8 @@ export function createRouter(
       await looking;
       await Promise.all(partitions.map((partition) => partition.turn));
       losses.flush(true);
-      for (const { number, isMine } of partitions) if (isMine) await outbox.release(number);
+      const rest = partitions.filter(({ isMine }) => isMine);
+      await Promise.all(rest.map(leave));
     },
   };
 }

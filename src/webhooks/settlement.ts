@@ -1,7 +1,7 @@
 /** What an attempt's end does to its batch, its lanes and its endpoint. Source: architecture.md §5, Failure. */
 import { backoffMs } from "./backoff.ts";
 import { type DispatchContext, errorCode } from "./context.ts";
-import { cut, giveBack, narrow, releaseLane, requeue } from "./lane-queue.ts";
+import { cut, dropLeaving, giveBack, narrow, releaseLane, requeue } from "./lane-queue.ts";
 import { type Batch, type Endpoint, eventsOf, type Part } from "./lanes.ts";
 import type { DeathReason, FailResult } from "./outbox.ts";
 import { failureStatus, faultOf, retryAfterMs } from "./outcome.ts";
@@ -68,6 +68,7 @@ export function createSettlement(
 
   /** Drops what is buried or lost from the batch and lets lanes go that have nothing left in it. */
   function trim(batch: Batch): void {
+    dropLeaving(batch, now());
     for (const { lane, events } of batch.parts) if (events.length === 0) giveBack(lane, now());
     narrow(batch, now(), (part) => part.lane.isLive);
   }

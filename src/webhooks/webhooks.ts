@@ -69,7 +69,8 @@ export interface Webhooks {
   /**
    * Routes what was decided, tries for at most `deadlineMs` to deliver all that waits, without batching windows
    * and long backoffs, then stops. Close the channel state before: it appends its pending leaves. Answers what
-   * the stop leaves behind, which is also logged. 0 stops at once. Repeatable.
+   * the stop leaves behind, which is also logged. 0 stops at once. What outlives the process is left to other
+   * nodes: then it is only waited for what is under way. Repeatable.
    */
   close(deadlineMs: number): Promise<readonly Undelivered[]>;
   endpoints(): Promise<readonly EndpointReport[]>;
@@ -135,11 +136,11 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
   }
 
   async function stop(deadlineMs: number): Promise<readonly Undelivered[]> {
-    if (isStarted && deadlineMs > 0) await deliverRest(deadlineMs);
+    if (isStarted && deadlineMs > 0) await within(deadlineMs, lastWork());
     await delivery.stop();
     await router.stop();
     await context.target.close();
-    const rest = await undelivered();
+    const rest = outbox.isDurable ? [] : await undelivered();
     for (const { appId, endpointId, events, deadLetters } of rest) {
       log.error(
         { app_id: appId, endpoint: endpointId, events, dead_letters: deadLetters },
@@ -150,16 +151,19 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
     return rest;
   }
 
-  async function deliverRest(deadlineMs: number): Promise<void> {
+  async function lastWork(): Promise<void> {
+    if (outbox.isDurable) return router.handOver();
+    await router.finish();
+    delivery.hurry();
+    await delivery.drained();
+  }
+
+  async function within(deadlineMs: number, work: Promise<void>): Promise<void> {
     let cancel: (() => void) | undefined;
     const deadline = new Promise<void>((resolve) => {
       cancel = context.after(deadlineMs, resolve);
     });
-    const rest = router.finish().then(() => {
-      delivery.hurry();
-      return delivery.drained();
-    });
-    await Promise.race([rest, deadline]);
+    await Promise.race([work, deadline]);
     cancel?.();
   }
 

@@ -20,17 +20,17 @@ export interface Producer {
   append(appId: string, channel: string, event: WebhookEvent): Promise<string>;
 }
 
-/** `now`: the time that the streams are to see; as Redis tells it when not given. */
+/** `now`: the time that the streams are to see; that of Redis when not given. */
 export function createProducer(
   commands: Commands,
   keys: Keys,
   publishCommand: string,
-  now?: () => Promise<number>,
+  now?: () => number,
 ): Producer {
   const epochs = new Map<number, string>();
   return {
     async register() {
-      const nowMs = String((await now?.()) ?? Date.now());
+      const nowMs = String(now?.() ?? Date.now());
       for (let p = 0; p < keys.partitions; p++) {
         await commands.call("HSETNX", keys.key(p, "meta"), "#epoch", nowMs);
         epochs.set(p, String(await commands.call("HGET", keys.key(p, "meta"), "#epoch")));
@@ -38,7 +38,7 @@ export function createProducer(
     },
     async append(appId, channel, { type, json }) {
       const p = keys.partition(appId, channel);
-      const place = now ? `${await now()}-*` : "*";
+      const place = now ? `${now()}-*` : "*";
       const id = await commands.runScript(
         APPEND,
         [keys.key(p, "ev"), keys.wakeTopic(p)],
