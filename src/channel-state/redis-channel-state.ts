@@ -84,14 +84,13 @@ export function createRedisChannelState(parts: RedisChannelStateParts): RedisCha
   const context: StateContext = { ...parts, settings, counters };
   const { redis } = parts;
   const lanes = createLanes(context, { settled, reincarnated });
-  const isRestoring = (partition: number) => lanes.lane(partition).restoreUntilMs() > parts.now();
-  const presence = createPresence(context, isRestoring);
-  const watched = createWatchedUsers(context);
+  const confirmEpoch = (p: number, epoch: number) => lanes.lane(p).confirmEpoch(epoch);
+  const presence = createPresence(context, confirmEpoch);
+  const watched = createWatchedUsers(context, confirmEpoch);
   const records = createRecords(settings.maxRecords, (channel) => {
     counters.recordsDropped += 1;
     lanes.lane(channel.partition).changed(channel);
   });
-  const timers = new Set<NodeJS.Timeout>();
   let isClosing = false;
   tellMessages(redis.bus, { presence, watched, announce: parts.announce, keys: redis.keys });
 
@@ -137,18 +136,12 @@ export function createRedisChannelState(parts: RedisChannelStateParts): RedisCha
     if (channel.wantedUsers?.size === 0) presence.close(channel);
   }
 
-  function reincarnated(partition: number, isLost: boolean): void {
+  function reincarnated(partition: number): void {
     for (const channel of lanes.lane(partition).channels) {
       if (!channel.wantedUsers?.size) continue;
       // Once this node's own members are back in the list.
       addStep(channel, { kind: "barrier", pass: () => presence.reload(channel) });
     }
-    if (!isLost) return;
-    const timer = setTimeout(() => {
-      timers.delete(timer);
-      presence.reloadPartition(partition);
-    }, settings.restoreMs);
-    timers.add(timer);
   }
 
   function unavailable(what: string, cause?: unknown): StateUnavailableError {
@@ -159,10 +152,12 @@ export function createRedisChannelState(parts: RedisChannelStateParts): RedisCha
   /** Undefined when there is nothing to wait for. */
   function settledChannel(channel: TrackedChannel | undefined): Promise<void> | undefined {
     if (!channel || isSettled(channel)) return undefined;
+    const lane = lanes.lane(channel.partition);
+    if (!lane.isHealthy()) return Promise.reject(unavailable("Redis cannot be written"));
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         channel.steps.delete(step);
-        lanes.lane(channel.partition).changed(channel);
+        lane.changed(channel);
         reject(unavailable("What this node has told is not acknowledged"));
       }, settings.answerTimeoutMs);
       const step: Step = {
@@ -184,7 +179,7 @@ export function createRedisChannelState(parts: RedisChannelStateParts): RedisCha
   async function read<T>(what: string, before: Promise<void> | undefined, ask: () => Promise<T>) {
     if (before) await before;
     // Before the first registration another deployment's data may be all there is.
-    if (!lanes.health.isRegistered) throw unavailable(what);
+    if (!lanes.isRegistered()) throw unavailable(what);
     try {
       return await ask();
     } catch (cause) {
@@ -222,11 +217,8 @@ export function createRedisChannelState(parts: RedisChannelStateParts): RedisCha
     },
     watch(appId, userIds) {
       const own = userIds.map((userId) => lanes.get(appId, USER_CHANNEL_PREFIX + userId));
-      return watched.watch(
-        appId,
-        userIds,
-        settledChannels(own.filter((channel) => channel !== undefined)),
-      );
+      const channels = own.filter((channel) => channel !== undefined);
+      return watched.watch(appId, userIds, () => settledChannels(channels));
     },
     unwatch(appId, userIds) {
       for (const userId of userIds) unwatch(appId, userId);
@@ -256,7 +248,6 @@ export function createRedisChannelState(parts: RedisChannelStateParts): RedisCha
       if (isClosing) return;
       for (const channel of lanes.all()) leave(channel);
       isClosing = true;
-      for (const timer of timers) clearTimeout(timer);
       presence.closeAll();
       watched.close();
       await lanes.close(settings.answerTimeoutMs);

@@ -32,8 +32,9 @@ export interface LaneHooks {
   spent(channel: TrackedChannel): void;
   /** The channel of that name, made and added to the lane if need be. */
   obtain(appId: string, name: string): TrackedChannel;
-  /** The node has a new incarnation. `isLost`: Redis has lost everything. */
-  reincarnated(partition: number, isLost: boolean): void;
+  registered(): void;
+  /** The node has a new incarnation, and all its channels are to be told anew. */
+  reincarnated(partition: number): void;
   /** The lane begins to fail, or has a write acknowledged after that. */
   failing(partition: number, error: unknown): void;
   recovered(partition: number): void;
@@ -52,8 +53,8 @@ export interface Lane {
   /** Steps are sent as they come: nothing has failed since the last write. */
   isHealthy(): boolean;
   isIdle(): boolean;
-  /** Until when mirrors keep members who may come back, by `now`. */
-  restoreUntilMs(): number;
+  /** Whether this node is registered in that epoch of the data. If not it finds out, and takes part in it. */
+  confirmEpoch(epoch: number): boolean;
   /** When the lease was last known to hold, by `now`; undefined: never. */
   renewedMs(): number | undefined;
   /** Begins to write: registers first. */
@@ -164,6 +165,7 @@ export function createLane(
     ackedSeq = 0;
     renewedMs = now();
     if (failures > 0) recover();
+    hooks.registered();
     if (isFirst) {
       for (const channel of channels) dirty.add(channel);
       return;
@@ -191,7 +193,7 @@ export function createLane(
     const isCarriedOut = orphan !== undefined && (seqBefore ?? -1) >= orphan.seq;
     if (orphan) returnOrphan(orphan, isCarriedOut);
     orphan = undefined;
-    hooks.reincarnated(partition, isLost);
+    hooks.reincarnated(partition);
   }
 
   /** Counts and members are told anew anyway; records are not, and barriers are still waited for. */
@@ -330,7 +332,12 @@ export function createLane(
     isRegistered: () => isRegistered,
     isHealthy: () => isRegistered && failures === 0,
     isIdle: () => !isRunning && dirty.size === 0 && flight === undefined,
-    restoreUntilMs: () => restoreUntilMs,
+    confirmEpoch(read) {
+      if (isRegistered && read === epoch) return true;
+      if (isRegistered) endIncarnation("state lost");
+      start();
+      return false;
+    },
     renewedMs: () => renewedMs,
     open() {
       isOpen = true;

@@ -19,13 +19,14 @@ export interface Lanes {
   /** Channels with steps that wait or are under way. */
   unsettled(appId: string): Iterable<TrackedChannel>;
   lane(partition: number): Lane;
+  /** Every partition has been registered in, be it in the past. */
+  isRegistered(): boolean;
   /** Sends what waits, as far as Redis lets it in `withinMs`; gives the leases back. */
   close(withinMs: number): Promise<void>;
   readonly health: LanesHealth;
 }
 
 export interface LanesHealth {
-  /** Every partition has been registered in. */
   readonly isRegistered: boolean;
   /** Partitions that cannot be written just now. */
   readonly failingPartitions: number;
@@ -62,10 +63,10 @@ export function createLanes(context: StateContext, hooks: LanesHooks): Lanes {
       failing.delete(partition);
       if (failing.size === 0) log.info({}, "channel state is written again");
     },
-    idle() {
-      whenIdle?.();
+    registered() {
       if (isRegistered()) whenRegistered?.();
     },
+    idle: () => whenIdle?.(),
   };
   const lanes = Array.from({ length: keys.partitions }, (_, partition) => {
     const leaves = createRecentLeaves(MAX_RECENT_LEAVES, () => {
@@ -83,7 +84,7 @@ export function createLanes(context: StateContext, hooks: LanesHooks): Lanes {
     return found;
   }
 
-  const isRegistered = (): boolean => lanes.every((each) => each.isRegistered());
+  const isRegistered = (): boolean => lanes.every((each) => each.renewedMs() !== undefined);
 
   function obtain(appId: string, name: string): TrackedChannel {
     const found = tracked.get(appId, name);
@@ -149,7 +150,6 @@ export function createLanes(context: StateContext, hooks: LanesHooks): Lanes {
       for (const each of lanes) each.open();
       return new Promise((resolve) => {
         whenRegistered = resolve;
-        if (isRegistered()) resolve();
       });
     },
     get: (appId, name) => tracked.get(appId, name),
@@ -159,6 +159,7 @@ export function createLanes(context: StateContext, hooks: LanesHooks): Lanes {
       for (const channel of tracked.of(appId).values()) if (!isSettled(channel)) yield channel;
     },
     lane,
+    isRegistered,
     async close(withinMs) {
       clearInterval(heartbeats);
       await settled(withinMs);

@@ -30,10 +30,10 @@ export interface MirrorParts {
   readonly topic: string;
   readonly read: () => Promise<Roster>;
   /**
-   * Redis has lost the state and nodes are telling it anew: who is missing in the list is not yet gone. The
-   * list is read again when that is over.
+   * Whether this node is registered in that epoch. If not, Redis has lost the state, and this node finds out
+   * just now: it will tell its own members anew, and the list is read again.
    */
-  readonly isRestoring: () => boolean;
+  readonly confirmEpoch: (epoch: number) => boolean;
   readonly memberAdded: (userId: string, userInfoJson: string) => void;
   readonly memberRemoved: (userId: string) => void;
 }
@@ -53,6 +53,7 @@ export function createMirror(parts: MirrorParts): Mirror {
   let waiting: { readonly version: number; readonly reached: () => void }[] = [];
   let waitTimer: NodeJS.Timeout | undefined;
   let retryTimer: NodeJS.Timeout | undefined;
+  let restoreTimer: NodeJS.Timeout | undefined;
 
   function hearTopic(): void {
     bus.subscribe(topic).then(
@@ -89,8 +90,14 @@ export function createMirror(parts: MirrorParts): Mirror {
     parts.read().then(
       (roster) => {
         isReading = false;
+        if (!isOpen) return;
+        if (!parts.confirmEpoch(roster.epoch)) {
+          counters.foreignEpochs += 1;
+          retry(reload);
+          return;
+        }
         failures = 0;
-        if (isOpen) take(roster);
+        take(roster);
       },
       () => {
         isReading = false;
@@ -100,7 +107,11 @@ export function createMirror(parts: MirrorParts): Mirror {
   }
 
   function take(roster: Roster): void {
-    if (!parts.isRestoring()) {
+    if (roster.restoreMs > 0) {
+      // Who is missing may only not have been told yet.
+      clearTimeout(restoreTimer);
+      restoreTimer = setTimeout(reload, roster.restoreMs);
+    } else {
       for (const userId of [...members.keys()]) if (!roster.members.has(userId)) remove(userId);
     }
     for (const [userId, userInfoJson] of roster.members) add(userId, userInfoJson);
@@ -194,6 +205,7 @@ export function createMirror(parts: MirrorParts): Mirror {
       isOpen = false;
       clearTimeout(waitTimer);
       clearTimeout(retryTimer);
+      clearTimeout(restoreTimer);
       if (isHeard) bus.unsubscribe(topic);
       const left = waiting;
       waiting = [];

@@ -3,7 +3,7 @@ import { USER_CHANNEL_PREFIX } from "../protocol/topic.ts";
 import { readScript, textsOf, withKeys } from "./redis-script.ts";
 import type { StateRedis } from "./redis-state-context.ts";
 
-const WHO_IS_ONLINE = readScript("who-is-online", 1);
+const WHO_IS_ONLINE = readScript("who-is-online", 2);
 
 export interface UserName {
   readonly appId: string;
@@ -13,6 +13,10 @@ export interface UserName {
 export interface OnlineAnswer<T extends UserName> {
   readonly user: T;
   readonly isOnline: boolean;
+  /** Of the partition's data. */
+  readonly epoch: number;
+  /** So long users may be missing who come back: Redis has lost the state, and nodes tell it anew. */
+  readonly restoreMs: number;
   /** When that was so, µs of Redis TIME. */
   readonly atUs: number;
 }
@@ -42,9 +46,14 @@ async function readPartition<T extends UserName>(
     keys.key(p, "c", appId, USER_CHANNEL_PREFIX + userId),
   );
   const items = users.map(({ appId, userId }) => `u\0${appId}\0${USER_CHANNEL_PREFIX}${userId}`);
-  const script = withKeys(WHO_IS_ONLINE, 1 + counts.length);
-  const reply = await commands.runScript(script, [keys.key(p, "pend"), ...counts], items);
-  const [at, ...flags] = textsOf(WHO_IS_ONLINE, reply);
-  const atUs = Number(at);
-  return users.map((user, i) => ({ user, isOnline: flags[i] === "1", atUs }));
+  const its = [keys.key(p, "meta"), keys.key(p, "pend"), ...counts];
+  const reply = await commands.runScript(withKeys(WHO_IS_ONLINE, its.length), its, items);
+  const [epoch, restoreMs, atUs, ...flags] = textsOf(WHO_IS_ONLINE, reply);
+  return users.map((user, i) => ({
+    user,
+    isOnline: flags[i] === "1",
+    epoch: Number(epoch),
+    restoreMs: Number(restoreMs),
+    atUs: Number(atUs),
+  }));
 }

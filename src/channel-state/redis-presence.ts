@@ -20,16 +20,14 @@ export interface Presence {
   reload(channel: TrackedChannel): void;
   /** Messages of these topics may have been missed. */
   reloadTopics(topics: Iterable<string>): void;
-  /** Reads the mirrors of the partition again. */
-  reloadPartition(partition: number): void;
   closeAll(): void;
   readonly size: number;
 }
 
-/** `isRestoring`: see mirrors; by partition. */
+/** `confirmEpoch`: see mirrors. */
 export function createPresence(
   context: StateContext,
-  isRestoring: (partition: number) => boolean,
+  confirmEpoch: (partition: number, epoch: number) => boolean,
 ): Presence {
   const { redis, announce } = context;
   const { keys } = redis;
@@ -45,7 +43,7 @@ export function createPresence(
         context,
         topic,
         read: () => readRoster(redis, appId, name),
-        isRestoring: () => isRestoring(partition),
+        confirmEpoch: (epoch) => confirmEpoch(partition, epoch),
         memberAdded: (userId, userInfoJson) =>
           announce.memberAdded(appId, name, { userId, userInfoJson }),
         memberRemoved: (userId) => announce.memberRemoved(appId, name, userId),
@@ -73,11 +71,6 @@ export function createPresence(
     reload: (channel) => mirrors.get(topicOf(channel))?.reload(),
     reloadTopics(topics) {
       for (const topic of topics) mirrors.get(topic)?.reload();
-    },
-    reloadPartition(partition) {
-      for (const [topic, mirror] of mirrors) {
-        if (keys.partitionOfTopic(topic) === partition) mirror.reload();
-      }
     },
     closeAll() {
       for (const mirror of mirrors.values()) mirror.close();

@@ -1,11 +1,15 @@
 /** The list of a presence channel's members as Redis has it, and the messages that tell of its changes. */
-import { messageText } from "../redis/message.ts";
+import { readMessage } from "./redis-message.ts";
 import { readScript, textsOf } from "./redis-script.ts";
 import type { StateRedis } from "./redis-state-context.ts";
 
-const READ_ROSTER = readScript("read-roster", 1);
+const READ_ROSTER = readScript("read-roster", 2);
 
 export interface Roster {
+  /** Of the partition's data. */
+  readonly epoch: number;
+  /** So long members may be missing who come back: Redis has lost the state, and nodes tell it anew. */
+  readonly restoreMs: number;
   /** Grows with each change, also over times in which nobody was there; 0: nobody is. */
   readonly version: number;
   /** User id to user info as JSON, in order of arrival. */
@@ -27,8 +31,10 @@ export async function readRoster(
   appId: string,
   channel: string,
 ): Promise<Roster> {
-  const key = keys.key(keys.partition(appId, channel), "pi", appId, channel);
-  const [version, ...rest] = textsOf(READ_ROSTER, await commands.runScript(READ_ROSTER, [key], []));
+  const p = keys.partition(appId, channel);
+  const its = [keys.key(p, "meta"), keys.key(p, "pi", appId, channel)];
+  const reply = textsOf(READ_ROSTER, await commands.runScript(READ_ROSTER, its, []));
+  const [epoch, restoreMs, version, ...rest] = reply;
   const arrivals: { userId: string; version: number; userInfoJson: string }[] = [];
   for (let i = 0; i + 1 < rest.length; i += 2) {
     const entry = rest[i + 1] ?? "";
@@ -41,12 +47,17 @@ export async function readRoster(
   }
   arrivals.sort((a, b) => a.version - b.version);
   const members = new Map(arrivals.map(({ userId, userInfoJson }) => [userId, userInfoJson]));
-  return { version: Number(version), members };
+  return {
+    epoch: Number(epoch),
+    restoreMs: Number(restoreMs),
+    version: Number(version),
+    members,
+  };
 }
 
 /** The change in a message of kind `member`, or undefined when a newer release says it otherwise. */
 export function decodeRosterChange(bytes: Buffer): RosterChange | undefined {
-  const { previous, version, user_id, user_info } = JSON.parse(messageText(bytes));
+  const { previous, version, user_id, user_info } = readMessage(bytes);
   const isUnderstood =
     typeof previous === "number" && typeof version === "number" && typeof user_id === "string";
   if (!isUnderstood) return undefined;

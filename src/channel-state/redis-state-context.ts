@@ -47,7 +47,6 @@ export interface RedisStateCounters {
   recordSteps: number;
   /** Writes that failed or got no answer; each is sent again. */
   writeFailures: number;
-  /** Writes that had been carried out by an earlier sending, as an answer to the repetition showed. */
   heartbeats: number;
   heartbeatFailures: number;
   /** Registrations after the first: this node was taken for dead, or Redis had lost something. */
@@ -64,10 +63,12 @@ export interface RedisStateCounters {
   leavesForgotten: number;
   /** Channels whose waiting steps were replaced by the difference to what is wanted. */
   collapses: number;
-  /** Rosters read, and why: a change was missed, an awaited version did not come. */
   rosterReads: number;
+  /** Rosters read because a change was missed, because an awaited version did not come. */
   rosterGaps: number;
   versionWaits: number;
+  /** What was read was of another epoch than this node is registered in: not believed, read again. */
+  foreignEpochs: number;
   /** Rosters that changed too often to be followed while they were read. */
   rosterOverflows: number;
   /** Calls rejected with StateUnavailableError. */
@@ -95,6 +96,7 @@ export function createRedisStateCounters(): RedisStateCounters {
     rosterReads: 0,
     rosterGaps: 0,
     versionWaits: 0,
+    foreignEpochs: 0,
     rosterOverflows: 0,
     unavailable: 0,
   };

@@ -1,6 +1,6 @@
 /** What scripts publish on the topics that this node hears: member changes, counts, users coming and going. */
-import { messageText } from "../redis/message.ts";
 import type { Announcements } from "./channel-state.ts";
+import { readMessage } from "./redis-message.ts";
 import type { Presence } from "./redis-presence.ts";
 import type { StateRedis } from "./redis-state-context.ts";
 import type { WatchedUsers } from "./redis-watched-users.ts";
@@ -21,7 +21,7 @@ export function tellMessages(bus: StateRedis["bus"], listeners: MessageListeners
   bus.on("member", presence.hear);
   bus.on("watch", watched.hear);
   bus.on("subscription_count", (topic, bytes) => {
-    const { count } = JSON.parse(messageText(bytes));
+    const { count } = readMessage(bytes);
     if (typeof count !== "number") return;
     const subject = keys.subject(topic);
     const colon = subject.indexOf(":");

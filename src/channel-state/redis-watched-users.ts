@@ -5,20 +5,21 @@
  * What is read and what is heard both say when (µs of Redis TIME) it was so: the later one stands, whichever
  * comes first.
  */
-import { messageText } from "../redis/message.ts";
+import { USER_CHANNEL_PREFIX } from "../protocol/topic.ts";
 import { StateUnavailableError } from "./channel-state.ts";
+import { readMessage } from "./redis-message.ts";
 import { readWhoIsOnline } from "./redis-online.ts";
 import { retryAfterMs, type StateContext } from "./redis-state-context.ts";
 
 export interface WatchedUsers {
   /**
-   * `settled`: done once what this node has told of these users has been acknowledged. Whoever is known is
+   * `settled`: waits until what this node has told of these users has been acknowledged. Whoever is known is
    * answered as known now: later changes are announced.
    */
   watch(
     appId: string,
     userIds: readonly string[],
-    settled: Promise<void> | undefined,
+    settled: () => Promise<void> | undefined,
   ): ReadonlySet<string> | Promise<ReadonlySet<string>>;
   unwatch(appId: string, userIds: readonly string[]): void;
   /** The user came online at that time, by a write of this node. */
@@ -44,7 +45,11 @@ interface WatchedUser {
   loading: Promise<void> | undefined;
 }
 
-export function createWatchedUsers(context: StateContext): WatchedUsers {
+/** `confirmEpoch`: whether this node is registered in that epoch of the partition, see lanes. */
+export function createWatchedUsers(
+  context: StateContext,
+  confirmEpoch: (partition: number, epoch: number) => boolean,
+): WatchedUsers {
   const { redis, counters, announce } = context;
   const { keys, bus } = redis;
   const users = new Map<string, WatchedUser>();
@@ -86,7 +91,38 @@ export function createWatchedUsers(context: StateContext): WatchedUsers {
 
   async function read(some: readonly WatchedUser[]): Promise<void> {
     const answers = await readWhoIsOnline(redis, some);
-    for (const { user, isOnline, atUs } of answers) learn(user, isOnline, atUs);
+    for (const { user, isOnline, atUs, epoch, restoreMs } of answers) {
+      const p = redis.keys.partition(user.appId, USER_CHANNEL_PREFIX + user.userId);
+      const isRestoring = !confirmEpoch(p, epoch) || restoreMs > 0;
+      // Who is missing after a loss may only not have been told yet.
+      if (isOnline || !isRestoring) learn(user, isOnline, atUs);
+      else readLater(user, restoreMs);
+    }
+  }
+
+  function readLater(user: WatchedUser, restoreMs: number): void {
+    const timer = setTimeout(
+      () => {
+        timers.delete(timer);
+        if (isWatched(user)) readAgain([user], 1);
+      },
+      Math.max(restoreMs, context.settings.heartbeatMs),
+    );
+    timers.add(timer);
+  }
+
+  function readAgain(some: readonly WatchedUser[], failures: number): void {
+    read(some).catch(() => {
+      if (isClosed) return;
+      const timer = setTimeout(
+        () => {
+          timers.delete(timer);
+          readAgain(some.filter(isWatched), failures + 1);
+        },
+        retryAfterMs(context, failures),
+      );
+      timers.add(timer);
+    });
   }
 
   async function hearTopic(user: WatchedUser): Promise<void> {
@@ -99,17 +135,17 @@ export function createWatchedUsers(context: StateContext): WatchedUsers {
 
   async function load(
     some: readonly WatchedUser[],
-    settled: Promise<void> | undefined,
+    settled: () => Promise<void> | undefined,
   ): Promise<void> {
     await Promise.all(some.map(hearTopic));
-    await settled;
+    await settled();
     await read(some);
     for (const user of some) user.isKnown = true;
   }
 
   function begin(
     some: readonly WatchedUser[],
-    settled: Promise<void> | undefined,
+    settled: () => Promise<void> | undefined,
     failures: number,
   ): void {
     const loading = load(some, settled);
@@ -130,7 +166,7 @@ export function createWatchedUsers(context: StateContext): WatchedUsers {
       () => {
         timers.delete(timer);
         const left = some.filter((user) => isWatched(user) && !user.isKnown && !user.loading);
-        if (left.length > 0) begin(left, undefined, failures + 1);
+        if (left.length > 0) begin(left, () => undefined, failures + 1);
       },
       retryAfterMs(context, failures),
     );
@@ -172,7 +208,7 @@ export function createWatchedUsers(context: StateContext): WatchedUsers {
     hear(topic, bytes) {
       const user = users.get(topic);
       if (!user) return;
-      const { online, at } = JSON.parse(messageText(bytes));
+      const { online, at } = readMessage(bytes);
       if (typeof online === "boolean" && typeof at === "number") learn(user, online, at);
     },
     reload(topics) {
@@ -181,8 +217,7 @@ export function createWatchedUsers(context: StateContext): WatchedUsers {
         const user = users.get(topic);
         if (user?.isKnown) known.push(user);
       }
-      // A failure shows that Redis is away again: when it is back, topics are heard again, and read.
-      read(known).catch(() => {});
+      if (known.length > 0) readAgain(known, 1);
     },
     close() {
       isClosed = true;
