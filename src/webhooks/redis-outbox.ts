@@ -16,13 +16,15 @@ import type { RedisBus } from "../redis/bus.ts";
 import type { Commands } from "../redis/commands.ts";
 import type { Keys } from "../redis/keys.ts";
 import { RedisUnavailableError } from "../redis/redis-unavailable.ts";
-import type { Backlog, Backlogs, LaneKey, Loss, Outbox, RouteResult } from "./outbox.ts";
-import { OutboxUnavailableError } from "./outbox.ts";
-import { type Placed, readLane, readStream, unexpected } from "./redis-entries.ts";
+import { type Loss, type Outbox, OutboxUnavailableError, type RouteResult } from "./outbox.ts";
+import { createRedisBacklogs } from "./redis-backlogs.ts";
+import { type Placed, readLane, readStream } from "./redis-entries.ts";
 import { createLaneCache, LANE_CACHE_BOUNDS, type LaneCacheBounds } from "./redis-lane-cache.ts";
 import { createRedisLanes, type RedisLanes } from "./redis-lanes.ts";
 import { createOwners, LEASE_MS } from "./redis-owners.ts";
 import { byLane, createRouting, type Placement, splitLaneName } from "./redis-routing.ts";
+import { createWakeUps } from "./redis-wake.ts";
+import type { Now } from "./timer.ts";
 
 export interface RedisOutboxBounds {
   /** Events in one lane: of one partition and app for one endpoint. */
@@ -37,8 +39,9 @@ export interface RedisOutboxParts {
   readonly keys: Keys;
   /** Names this process, unlike any other and unlike itself after a restart. */
   readonly owner: string;
-  /** Turns due leaves of a partition into events; answers when the next is due, epoch ms. */
+  /** Turns due leaves of a partition into events; answers in how many ms the next is due. */
   readonly sweep: (partition: number) => Promise<number | undefined>;
+  readonly now: Now;
   readonly bounds: RedisOutboxBounds;
   /** @default {@link LANE_CACHE_BOUNDS} */
   readonly cacheBounds?: LaneCacheBounds;
@@ -75,7 +78,7 @@ interface Remembered {
 }
 
 export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
-  const { redis, keys, owner, bounds, leaseMs = LEASE_MS } = parts;
+  const { redis, keys, owner, now, bounds, leaseMs = LEASE_MS } = parts;
   const { commands, bus } = redis;
   const { maxQueuedEvents, maxDeadLetterAgeMs } = bounds;
   const maxDeadLetters = Math.ceil(bounds.maxDeadLetters / keys.partitions);
@@ -90,22 +93,17 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
   const move = createRouting({ commands, keys, owner, maxQueuedEvents, maxDeadLetters });
   const owners = createOwners({ commands, keys, owner, leaseMs, publishCommand });
   const cache = createLaneCache(lanes.read, parts.cacheBounds ?? LANE_CACHE_BOUNDS);
+  const backlogs = createRedisBacklogs(commands, keys, lanes);
   const remembered = new Map<number, Remembered>();
-  const heard = new Set<number>();
-  const counters = { claims: 0, lost: 0, failures: 0, wakeUps: 0 };
+  const counters = { claims: 0, lost: 0, failures: 0 };
   let wake: ((partition: number) => void) | undefined;
   let lastExpired = -1;
 
-  bus.on("wake", (topic) => {
-    const partition = keys.partitionOfTopic(topic);
-    if (partition === undefined) return;
-    counters.wakeUps += 1;
-    wake?.(partition);
-  });
-  bus.onResubscribed((topics) => {
-    // What was published meanwhile was missed.
-    for (const partition of heard)
-      if (topics.includes(keys.wakeTopic(partition))) wake?.(partition);
+  const wakeUps = createWakeUps({
+    bus,
+    keys,
+    wake: (partition) => wake?.(partition),
+    onMissed: doubt,
   });
 
   async function reach<T>(partition: number, call: () => Promise<T>): Promise<T> {
@@ -120,12 +118,27 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
 
   /** As `reach`; the answer `lost` makes the partition another's here too. */
   async function change<T>(partition: number, call: () => Promise<T | "lost">) {
-    const answer = await reach(partition, call);
-    if (answer !== "lost") return answer;
+    let answer: T | "lost";
+    try {
+      answer = await reach(partition, call);
+    } catch (error) {
+      // It may have been done, so that lanes have more than is remembered of them.
+      doubt(partition);
+      throw error;
+    }
+    return answer === "lost" ? refused(partition) : answer;
+  }
+
+  function refused(partition: number): "lost" {
     counters.lost += 1;
     owners.lost(partition);
     forget(partition);
-    return "lost" as const;
+    return "lost";
+  }
+
+  function doubt(partition: number): void {
+    owners.doubt(partition);
+    forget(partition);
   }
 
   function forget(partition: number): void {
@@ -142,16 +155,10 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
     return known;
   }
 
-  async function members(partition: number, set: "lanes" | "holds" | "deads"): Promise<string[]> {
-    const reply = await commands.call("SMEMBERS", keys.key(partition, set));
-    if (!Array.isArray(reply)) throw unexpected("set");
-    return reply.map(String);
-  }
-
   /** Only the owner changes what is held, so it need not ask again. */
   async function heldApps(partition: number): Promise<Set<string>> {
     const known = recall(partition);
-    known.held ??= new Set(await members(partition, "holds"));
+    known.held ??= new Set(await backlogs.members(partition, "holds"));
     return known.held;
   }
 
@@ -190,63 +197,6 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
     return { left, losses };
   }
 
-  /** Nobody waits for it: what came before a topic was heard is looked for then, or with the next look. */
-  function hear(wanted: readonly number[]): void {
-    for (const partition of heard) {
-      if (wanted.includes(partition)) continue;
-      heard.delete(partition);
-      bus.unsubscribe(keys.wakeTopic(partition));
-    }
-    for (const partition of wanted) {
-      if (heard.has(partition)) continue;
-      heard.add(partition);
-      bus.subscribe(keys.wakeTopic(partition)).then(
-        () => wake?.(partition),
-        (error: unknown) => {
-          if (!(error instanceof RedisUnavailableError)) throw error;
-          counters.failures += 1;
-          heard.delete(partition);
-        },
-      );
-    }
-  }
-
-  async function backlogOf(partition: number, into: Map<string, Backlog>) {
-    const [length, waiting, dead, held] = await Promise.all([
-      commands.call("XLEN", keys.key(partition, "ev")),
-      members(partition, "lanes"),
-      members(partition, "deads"),
-      heldApps(partition),
-    ]);
-    const names = new Set([...waiting, ...dead]);
-    await Promise.all(
-      [...names].map(async (name) => {
-        const { appId, endpointId } = splitLaneName(name);
-        const { events, oldestMs, deadLetters } = await lanes.backlog({
-          partition,
-          appId,
-          endpointId,
-        });
-        const known = into.get(name);
-        into.set(name, {
-          appId,
-          endpointId,
-          events: events + (known?.events ?? 0),
-          oldestMs: earlier(oldestMs, known?.oldestMs),
-          deadLetters: deadLetters + (known?.deadLetters ?? 0),
-        });
-      }),
-    );
-    const lengths = await Promise.all(
-      [...held].map((appId) => commands.call("XLEN", keys.key(partition, "hold", appId))),
-    );
-    const heldEvents = lengths.reduce<number>((sum, each) => sum + Number(each), 0);
-    return { unrouted: Number(length), held: heldEvents };
-  }
-
-  const everyLane = (appId: string, endpointId: string): LaneKey[] =>
-    Array.from({ length: keys.partitions }, (_, partition) => ({ partition, appId, endpointId }));
-
   return {
     driver: "redis",
     partitions: keys.partitions,
@@ -265,10 +215,10 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
         return counters.lost;
       },
       get failures() {
-        return counters.failures;
+        return counters.failures + wakeUps.counters.failures;
       },
       get wakeUps() {
-        return counters.wakeUps;
+        return wakeUps.counters.wakeUps;
       },
       get evictions() {
         return cache.counters.evictions;
@@ -279,11 +229,11 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
     },
     async enlist() {
       const wanted = await reach(0, owners.enlist);
-      hear(wanted);
+      wakeUps.hear(wanted);
       return wanted;
     },
     async resign() {
-      hear([]);
+      wakeUps.hear([]);
       await reach(0, owners.resign);
     },
     async claim(partition) {
@@ -296,7 +246,10 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
       forget(partition);
       await reach(partition, () => owners.release(partition));
     },
-    sweep: (partition) => reach(partition, () => parts.sweep(partition)),
+    async sweep(partition) {
+      const dueInMs = await reach(partition, () => parts.sweep(partition));
+      return dueInMs === undefined ? undefined : now() + dueInMs;
+    },
     heldApps: (partition) => reach(partition, async () => [...(await heldApps(partition))]),
     async read(partition, heldApp, maxEvents) {
       const events = await reach(partition, () => readEvents(partition, heldApp, maxEvents));
@@ -317,13 +270,17 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
     },
     lanes: (partition) =>
       reach(partition, async () =>
-        (await members(partition, "lanes")).map((name) => ({ partition, ...splitLaneName(name) })),
+        (await backlogs.members(partition, "lanes")).map((name) => ({
+          partition,
+          ...splitLaneName(name),
+        })),
       ),
     head: (lane, maxEvents, maxBytes) =>
       reach(lane.partition, () => cache.head(lane, maxEvents, maxBytes)),
     async settle(lane, ids) {
-      const answer = await change(lane.partition, () => lanes.settle(lane, ids));
-      if (answer === "settled") cache.remove(lane, ids);
+      const answer = await reach(lane.partition, () => lanes.settle(lane, ids));
+      if (answer === "lost") return refused(lane.partition);
+      cache.remove(lane, ids);
       return answer;
     },
     async fail(lane, { status, budgetMs }) {
@@ -343,31 +300,13 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
     },
     async renew(appId, endpointId) {
       await Promise.all(
-        everyLane(appId, endpointId).map((lane) => reach(lane.partition, () => lanes.renew(lane))),
-      );
-    },
-    async backlogs(): Promise<Backlogs> {
-      const endpoints = new Map<string, Backlog>();
-      const sums = await Promise.all(
-        owners.owned().map((partition) => reach(partition, () => backlogOf(partition, endpoints))),
-      );
-      return {
-        unrouted: sums.reduce((sum, { unrouted }) => sum + unrouted, 0),
-        held: sums.reduce((sum, { held }) => sum + held, 0),
-        // The stream has no bound of its own: Redis refuses what it cannot hold.
-        overrun: 0,
-        endpoints: [...endpoints.values()],
-      };
-    },
-    async deadLetters(appId, endpointId, offset, limit) {
-      const pages = await Promise.all(
-        everyLane(appId, endpointId).map((lane) =>
-          reach(lane.partition, () => lanes.deadLetters(lane, offset + limit)),
+        Array.from({ length: keys.partitions }, (_, partition) =>
+          reach(partition, () => lanes.renew({ partition, appId, endpointId })),
         ),
       );
-      const letters = pages.flat().toSorted((a, b) => a.diedMs - b.diedMs);
-      return letters.slice(offset, offset + limit);
     },
+    backlogs: () => reach(0, () => backlogs.of(owners.owned())),
+    deadLetters: (...page) => reach(0, () => backlogs.deadLetters(...page)),
     async expireDeadLetters() {
       // One partition a call: a week is not missed by the minutes that a round takes.
       const owned = owners.owned();
@@ -375,7 +314,7 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
       if (partition === undefined) return [];
       lastExpired = partition;
       const losses: Loss[] = [];
-      for (const name of await reach(partition, () => members(partition, "deads"))) {
+      for (const name of await reach(partition, () => backlogs.members(partition, "deads"))) {
         const lane = { partition, ...splitLaneName(name) };
         const dropped = await change(partition, () => lanes.expire(lane));
         if (dropped === "lost") break;
@@ -385,12 +324,7 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
     },
     close() {
       wake = undefined;
-      hear([]);
+      wakeUps.hear([]);
     },
   };
-}
-
-function earlier(a: number | undefined, b: number | undefined): number | undefined {
-  if (a === undefined || b === undefined) return a ?? b;
-  return Math.min(a, b);
 }

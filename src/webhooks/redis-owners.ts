@@ -38,6 +38,8 @@ export interface Owners {
   release(partition: number): Promise<void>;
   /** The partition turned out to be another's. */
   lost(partition: number): void;
+  /** What this node remembers of the partition may be wrong: its next claim is a new one. */
+  doubt(partition: number): void;
   /** Partitions whose lease this node has, as far as it knows, in order. */
   owned(): readonly number[];
 }
@@ -46,6 +48,7 @@ export function createOwners(parts: OwnersParts): Owners {
   const { commands, keys, owner, leaseMs, publishCommand } = parts;
   const dispatchersKey = keys.key(0, "dispatchers");
   const owned = new Set<number>();
+  const doubtful = new Set<number>();
   let listed: string | undefined;
   let wanted: readonly number[] = [];
 
@@ -75,16 +78,16 @@ export function createOwners(parts: OwnersParts): Owners {
       await commands.call("ZREM", dispatchersKey, owner);
     },
     async claim(partition) {
-      const reply = await commands.runScript(
-        CLAIM,
-        [keys.key(partition, "disp")],
-        [owner, leaseMs],
-      );
-      const claim = CLAIMS.get(reply);
+      const isKnown = owned.has(partition) && !doubtful.has(partition);
+      // When the answer is lost, nobody knows whether the lease was taken anew.
+      doubtful.add(partition);
+      const lease = [keys.key(partition, "disp")];
+      const claim = CLAIMS.get(await commands.runScript(CLAIM, lease, [owner, leaseMs]));
       if (claim === undefined) throw unexpected("result of a claim");
+      doubtful.delete(partition);
       if (claim === "lost") owned.delete(partition);
       else owned.add(partition);
-      return claim;
+      return claim === "mine" && !isKnown ? "new" : claim;
     },
     async release(partition) {
       owned.delete(partition);
@@ -93,6 +96,9 @@ export function createOwners(parts: OwnersParts): Owners {
     },
     lost(partition) {
       owned.delete(partition);
+    },
+    doubt(partition) {
+      doubtful.add(partition);
     },
     owned: () => [...owned].toSorted((a, b) => a - b),
   };

@@ -14,7 +14,14 @@ outboxContract("redis", async (t, bounds) => {
   await producer.register();
   const redis = { commands: time.commands, bus };
   const sweep = async () => undefined;
-  const outbox = createRedisOutbox({ redis, keys, owner: "dispatcher", sweep, bounds });
+  const outbox = createRedisOutbox({
+    redis,
+    keys,
+    owner: "dispatcher",
+    sweep,
+    now: Date.now,
+    bounds,
+  });
   await outbox.enlist();
   return {
     outbox,

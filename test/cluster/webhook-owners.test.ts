@@ -1,0 +1,101 @@
+/** Which dispatcher has which partition, while they come, go and die. */
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { channelEvent } from "../../src/protocol/webhook-event.ts";
+import { startRedis } from "../support/redis-server.ts";
+import { until } from "../support/until.ts";
+import { app, appRegistry, channelsApart, endpoint } from "../webhooks/fixtures.ts";
+import { openReceiver } from "../webhooks/receiver.ts";
+import { type Dispatcher, openDispatcher } from "../webhooks/redis-dispatcher.ts";
+import { createProducer } from "../webhooks/redis-producer.ts";
+
+/** A rendezvous of 64 partitions: four standard deviations from an even share. */
+function isFairShare(owned: number, dispatchers: number): boolean {
+  const share = 64 / dispatchers;
+  return Math.abs(owned - share) <= 4 * Math.sqrt(share * (1 - 1 / dispatchers));
+}
+
+function sharesAreFair(dispatchers: readonly Dispatcher[]): boolean {
+  const owned = dispatchers.map(({ outbox }) => outbox.owned);
+  const sum = owned.reduce((total, each) => total + each, 0);
+  return sum === 64 && owned.every((each) => isFairShare(each, dispatchers.length));
+}
+
+async function setUp(t: TestContext) {
+  const server = await startRedis(t);
+  const receiver = await openReceiver(t);
+  const apps = appRegistry(app("app", { webhooks: [endpoint("one", { url: receiver.url })] }));
+  const open = () => openDispatcher(t, { apps, redis: { url: server.url } });
+  const first = await open();
+  const { commands, keys, bus } = first.redis;
+  const producer = createProducer(commands, keys, bus.publishCommand);
+  await producer.register();
+  const occupy = (channel: string) =>
+    producer.append("app", channel, channelEvent("channel_occupied", channel));
+  return { server, receiver, open, first, occupy };
+}
+
+test("the partitions are shared evenly when dispatchers come, stop and crash", async (t) => {
+  const { open, first } = await setUp(t);
+  assert.equal(first.outbox.owned, 64, "the only one has all at once");
+  const second = await open();
+  await until("two share", () => sharesAreFair([first, second]), 3_000);
+  const third = await open();
+  await until("three share", () => sharesAreFair([first, second, third]), 3_000);
+  await first.webhooks.close(1_000);
+  await until("two are left", () => sharesAreFair([second, third]), 3_000);
+  await second.crash();
+  await until("one is left", () => sharesAreFair([third]), 3_000);
+});
+
+test("an owner that is not wanted any more finishes its POSTs before it gives the partition back", async (t) => {
+  const { receiver, open, first, occupy } = await setUp(t);
+  let answer = () => {};
+  receiver.respond = (_delivery, response) => {
+    const before = answer;
+    answer = () => {
+      before();
+      response.writeHead(200).end();
+    };
+  };
+  const channels = channelsApart(64);
+  for (const channel of channels) await occupy(channel);
+  await until("both POSTs are under way", () => receiver.deliveries.length === 2);
+  const second = await open();
+  const looks = first.looks() + 2;
+  await until("both have looked again", () => first.looks() >= looks && second.looks() >= 3);
+  assert.equal(second.outbox.owned, 0, "all partitions are in a POST that is under way");
+  receiver.respond = (_delivery, response) => void response.writeHead(200).end();
+  answer();
+  await until("two share", () => sharesAreFair([first, second]));
+  await occupy("marker");
+  await until("all is there", () => receiver.channels().includes("marker"));
+  assert.deepEqual(receiver.channels().toSorted(), [...channels, "marker"].toSorted());
+});
+
+test("one that stops hands over what waits, and nothing is delivered twice", async (t) => {
+  const { receiver, open, first, occupy } = await setUp(t);
+  receiver.respond = (_delivery, response) => void response.writeHead(503).end();
+  const channels = channelsApart(20);
+  for (const channel of channels) await occupy(channel);
+  await until("a POST failed", () => receiver.deliveries.length > 0);
+  const left = await first.webhooks.close(5_000);
+  assert.deepEqual(left, [], "what waits is not lost with the process");
+  receiver.respond = (_delivery, response) => void response.writeHead(200).end();
+  await open();
+  await until("all is there", () => receiver.channels().length >= channels.length);
+  assert.deepEqual(receiver.channels().toSorted(), channels.toSorted());
+});
+
+test("an event reaches the new owner of its partition with the wake-up that came for it", async (t) => {
+  const { receiver, open, first, occupy } = await setUp(t);
+  const second = await open();
+  await until("two share", () => sharesAreFair([first, second]));
+  const wakeUps = () => first.outbox.counters.wakeUps + second.outbox.counters.wakeUps;
+  const before = wakeUps();
+  const channels = channelsApart(64);
+  for (const channel of channels) await occupy(channel);
+  await until("all is there", () => receiver.channels().length === 64);
+  assert.ok(wakeUps() - before >= 64);
+  assert.ok(wakeUps() - before <= 130, "each is heard by the owner alone");
+});

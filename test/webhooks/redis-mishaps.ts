@@ -1,0 +1,32 @@
+/** Mishaps between a dispatcher and Redis, which a test switches on. */
+import type { Commands } from "../../src/redis/commands.ts";
+import { RedisUnavailableError } from "../../src/redis/redis-unavailable.ts";
+
+export interface Mishaps {
+  readonly wrap: (commands: Commands) => Commands;
+  /** It believes that every lease is its own, whatever Redis says. */
+  isZombie: boolean;
+  /** How many of the answers are lost after the script was run, 0 to 1. */
+  lostAnswers: number;
+}
+
+const CHANGING = ["claim", "release", "route", "settle", "fail", "bury"];
+
+export function createMishaps(random: () => number): Mishaps {
+  const mishaps: Mishaps = {
+    isZombie: false,
+    lostAnswers: 0,
+    wrap: (inner) => ({
+      ...inner,
+      async runScript(script, keys, args) {
+        if (mishaps.isZombie && script.name === "claim") return 1;
+        const answer = await inner.runScript(script, keys, args);
+        if (CHANGING.includes(script.name) && random() < mishaps.lostAnswers) {
+          throw new RedisUnavailableError(`${script.name}: the answer was lost on purpose.`);
+        }
+        return answer;
+      },
+    }),
+  };
+  return mishaps;
+}
