@@ -9,6 +9,7 @@ import { joinDeployment, RedisDeploymentError } from "./deployment.ts";
 import { createGate, type GateCounters } from "./gate.ts";
 import { hashSlot } from "./hash-slot.ts";
 import { createKeys, type Keys } from "./keys.ts";
+import { type RedisMemory, readMemory } from "./memory.ts";
 import { createProbe, type Probe } from "./probe.ts";
 import { RedisUnavailableError } from "./redis-unavailable.ts";
 import { keySettings, type RedisSettings, redisTimings } from "./settings.ts";
@@ -29,9 +30,14 @@ export interface RedisConnections {
   close(): Promise<void>;
   /** Whether Redis answers and is heard, as far as is known. */
   isUp(): boolean;
-  /** After `connect` was called. */
+  /** Called each time that {@link isUp} becomes true, the first included. */
   onUp(listener: () => void): void;
+  /** Called each time that it becomes false again. */
   onDown(listener: () => void): void;
+  /** Why Redis cannot be used now, for an operator; undefined while it can, or while nothing has failed. */
+  problem(): string | undefined;
+  /** What each master says of its memory. Rejects with RedisUnavailableError. */
+  memory(): Promise<readonly RedisMemory[]>;
   readonly counters: {
     readonly commands: Readonly<GateCounters>;
     readonly publishes: Readonly<GateCounters>;
@@ -48,6 +54,8 @@ export interface RedisConnectionsOptions {
 
 /** How long a node waits before it asks again whether it may join. */
 const JOIN_AGAIN_AFTER_MS = 500;
+
+const SILENT = "Redis does not answer.";
 
 /** What exists from `connect` on. */
 interface Opened {
@@ -127,7 +135,7 @@ export function createRedisConnections(
     });
     for (const client of [commandsClient, publisher]) {
       client.on("error", (error: Error) => {
-        lastError = error.message;
+        lastError = reasonOf(error);
       });
       client.on("ready", look);
       client.on("close", () => {
@@ -156,7 +164,8 @@ export function createRedisConnections(
       if (isClosed) return;
       if (error instanceof RedisDeploymentError) {
         if (settleConnecting !== undefined) return settleConnecting.reject(error);
-        log.error({ reason: error.message }, "redis belongs to another deployment");
+        lastError = error.message;
+        log.error({ reason: lastError }, "redis belongs to another deployment");
       } else if (!(error instanceof RedisUnavailableError)) {
         settleConnecting?.reject(error instanceof Error ? error : new Error(String(error)));
       }
@@ -179,7 +188,7 @@ export function createRedisConnections(
     if (isClosed) return;
     if (!up && downSinceMs === undefined && (wasUp || lastError !== "")) {
       downSinceMs = nowMs;
-      log.warn({ reason: lastError || "It does not answer." }, "redis is away, trying again");
+      log.warn({ reason: lastError || SILENT }, "redis is away, trying again");
     }
     if (up === wasUp) return;
     wasUp = up;
@@ -237,6 +246,17 @@ export function createRedisConnections(
     isUp,
     onUp: (listener) => void upListeners.push(listener),
     onDown: (listener) => void downListeners.push(listener),
+    problem() {
+      if (isUp()) return undefined;
+      return lastError || (wasUp || downSinceMs !== undefined ? SILENT : undefined);
+    },
+    memory: () => readMemory(commandGate, opened?.commands),
     counters: { commands: commandGate.counters, publishes: publishGate.counters },
   };
+}
+
+/** A cluster's client only says that nobody answered: why, its last node has said. */
+function reasonOf(error: Error & { readonly lastNodeError?: unknown }): string {
+  const { lastNodeError } = error;
+  return lastNodeError instanceof Error ? lastNodeError.message : error.message;
 }

@@ -244,6 +244,24 @@ describe("the bus by itself", () => {
     assert.deepEqual(link.asked, [[topic("a")], [topic("a")]]);
   });
 
+  test("topics of a partition that another link hears from now on are asked for there", async (t) => {
+    const { bus, topic, link, answers, moveTo } = openAlone();
+    t.after(() => bus.close());
+    const again: string[] = [];
+    bus.onResubscribed((topics) => again.push(...topics));
+    const asked = bus.subscribe(topic("a"));
+    await until("it is asked for", () => answers.length === 1);
+    answers[0]?.resolve();
+    await asked;
+    bus.events.ownersChanged();
+    assert.equal(link.asked.length, 1, "nothing has changed for it");
+    moveTo({ ...link, master: "other" });
+    bus.events.ownersChanged();
+    assert.equal(link.asked.length, 2);
+    answers[1]?.resolve();
+    await until("its keeper is told", () => again.length === 1);
+  });
+
   test("an acknowledgement of a connection that is lost is void", async (t) => {
     const { bus, topic, link, answers } = openAlone();
     t.after(() => bus.close());
@@ -283,8 +301,9 @@ function openAlone() {
     unsubscribe() {},
     reconnect() {},
   };
+  let owner: Link = link;
   const subscribers: Subscribers = {
-    linkOf: () => link,
+    linkOf: () => owner,
     links: () => [link],
     isReady: () => true,
     start() {},
@@ -301,7 +320,10 @@ function openAlone() {
     lingerMs: 50,
   });
   bus.start(subscribers);
-  return { bus, link, answers, topic: (channel: string) => keys.topic("1", channel) };
+  const moveTo = (other: Link): void => {
+    owner = other;
+  };
+  return { bus, link, answers, moveTo, topic: (channel: string) => keys.topic("1", channel) };
 }
 
 async function open(t: TestContext, settings: RedisSettings = {}) {

@@ -117,6 +117,15 @@ describe("on a Redis Cluster", () => {
     assert.equal(frames.filter((frame) => Number(frame) >= from).length, 50);
   });
 
+  test("memory is told of every master", async (t) => {
+    const { connections } = await open(t);
+    const memory = await connections.memory();
+    assert.deepEqual(
+      memory.map(({ policy }) => policy),
+      ["noeviction", "noeviction", "noeviction"],
+    );
+  });
+
   test("a master that hangs makes no other partition wait", async (t) => {
     const { connections, bus, topic } = await open(t, { publishTimeoutMs: 100 });
     const [stopped] = cluster.servers;

@@ -22,9 +22,11 @@ describe("connect", () => {
     t.after(() => connections.close());
     const ups: string[] = [];
     connections.onUp(() => ups.push("up"));
+    assert.equal(connections.problem(), undefined);
     const connected = connections.connect();
     await until("the absence is told", () => lines.length > 0);
     assert.equal(connections.isUp(), false);
+    assert.match(connections.problem() ?? "", /ECONNREFUSED/);
     await server.restart();
     await connected;
     assert.equal(connections.isUp(), true);
@@ -72,6 +74,17 @@ describe("connect", () => {
     assert.equal(await server.call("HGET", "pipit:meta", "partitions"), "64");
   });
 
+  test("a node that comes back to a Redis of others stays away from it, until it is its own again", async (t) => {
+    const server = await startRedis(t);
+    const connections = await openConnections(t, { url: server.url });
+    await server.call("HSET", "pipit:meta", "partitions", 8);
+    await server.call("CLIENT", "KILL", "TYPE", "normal");
+    await until("it is told", () => connections.problem()?.includes("has 8 partitions"));
+    assert.equal(connections.isUp(), false);
+    await server.call("HSET", "pipit:meta", "partitions", 64);
+    await until("Redis is its own again", () => connections.isUp());
+  });
+
   test("uses the database, user and password that it is given", async (t) => {
     const server = await startRedis(t);
     await server.call("ACL", "SETUSER", "pipit", "on", ">w0rd", "~p:*", "&p:*", "+@all");
@@ -102,8 +115,10 @@ describe("up and down", () => {
     await assert.rejects(connections.commands.call("GET", "a"), /not answered in 100 ms/);
     await assert.rejects(connections.commands.call("GET", "a"), UNAVAILABLE);
     assert.deepEqual(told, ["up", "down"]);
+    assert.equal(connections.problem(), "Redis does not answer.");
     server.resume();
     await until("Redis is back", () => connections.isUp());
+    assert.equal(connections.problem(), undefined);
     await server.stop();
     await until("Redis is away", () => !connections.isUp());
     await server.restart();
@@ -169,6 +184,18 @@ describe("commands", () => {
     await assert.rejects(commands.runScript(script, ["pipit:k"], []), /WRONGTYPE/);
     await assert.rejects(commands.runScript(script, ["a", "b"], []), /takes 1 keys, found 2/);
   });
+});
+
+test("memory says what is used, what is allowed and what happens then", async (t) => {
+  const server = await startRedis(t, { args: ["--maxmemory", "100mb"] });
+  const connections = await openConnections(t, { url: server.url });
+  await server.call("CONFIG", "SET", "maxmemory-policy", "allkeys-lru");
+  const [memory, ...others] = await connections.memory();
+  assert.deepEqual(others, []);
+  assert.ok(memory !== undefined && memory.usedBytes > 100_000);
+  assert.deepEqual([memory.maxBytes, memory.policy], [100 * 1_048_576, "allkeys-lru"]);
+  await server.stop();
+  await assert.rejects(connections.memory(), UNAVAILABLE);
 });
 
 function writeScript(t: TestContext, lua: string): Script {
