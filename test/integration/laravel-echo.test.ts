@@ -34,7 +34,7 @@ async function startEcho<Name extends Broadcaster>(
     enabledTransports: ["ws"],
     authEndpoint: `${backend.url}/broadcasting/auth`,
     bearerToken: userId ?? null,
-  } as unknown as EchoOptions<Name>);
+  } as unknown as EchoOptions<Name> & { broadcaster: Name });
   // Before the server stops: a client that is sent away comes back.
   pipit.onClose(() => echo.disconnect());
   await until("Echo is connected", () => echo.connectionStatus() === "connected");
