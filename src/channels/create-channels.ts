@@ -157,7 +157,7 @@ export function createChannels(parts: ChannelsParts): ChannelsWithCounters {
     refusals.refuse(connection, "bad_command", null, message);
   }
 
-  /** Over the rate a command is dropped with 4301; as many refusals as the burst, and the connection goes. */
+  /** Over the rate a command is dropped with 4301; more refusals than the burst, and the connection goes. */
   function isWithinCommandRate(connection: Connection): boolean {
     const { commandsPerSecond, commandsBurst } = settings;
     if (commandsPerSecond === Infinity) return true;

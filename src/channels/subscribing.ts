@@ -8,9 +8,7 @@
 import type { Adapter } from "../adapters/adapter.ts";
 import type { CacheEntry, CacheStore } from "../cache/cache-store.ts";
 import type { AddMemberResult, ChannelState } from "../channel-state/channel-state.ts";
-import type { Connection, SignedInUser, Subscription } from "../connections/connection.ts";
-import { type ChannelKind, channelKind, channelNameProblem } from "../protocol/channel-name.ts";
-import { CLOSE_CODES } from "../protocol/close-code.ts";
+import type { Connection, Subscription } from "../connections/connection.ts";
 import type { SubscribeCommand } from "../protocol/command.ts";
 import {
   cacheMissFrame,
@@ -19,11 +17,10 @@ import {
   subscriptionSucceededFrame,
 } from "../protocol/frame.ts";
 import type { Log } from "../protocol/log.ts";
-import { MAX_USER_ID_LENGTH, type PresenceMember, readChannelData } from "../protocol/presence.ts";
-import { subscriptionContent } from "../protocol/signature.ts";
+import type { PresenceMember } from "../protocol/presence.ts";
 import { channelTopic, USER_CHANNEL_PREFIX } from "../protocol/topic.ts";
-import { authProblem } from "./auth.ts";
 import type { ChannelsCounters } from "./counters.ts";
+import { type Admission, checkJoin, unauthorized } from "./join-checks.ts";
 import type { LocalChannel, LocalChannels } from "./local-channels.ts";
 import type { Refusals } from "./refusals.ts";
 
@@ -51,35 +48,15 @@ export function createSubscribing(parts: SubscribingParts): Subscribing {
     const { channel } = command;
     if (channel.startsWith(USER_CHANNEL_PREFIX)) return subscribeToUser(connection, channel);
 
-    const { limits } = connection.app.settings;
-    const nameProblem = channelNameProblem(channel, limits.maxChannelNameLength);
-    if (nameProblem !== undefined) {
-      const type = channel.length > limits.maxChannelNameLength ? "LimitReached" : undefined;
-      const failure = { type, error: nameProblem, status: 4009 } as const;
-      return refusals.refuseSubscription(connection, channel, "channel_name", null, failure);
-    }
     const existing = connection.subscriptions?.get(channel);
     if (existing !== undefined) return subscribeAgain(connection, channel, existing);
 
-    const kind = channelKind(channel);
-    if (kind.needsAuth) {
-      const content = subscriptionContent(connection.socketId, channel, command.channelData);
-      const problem = authProblem(connection.app, command.auth, content);
-      if (problem !== undefined) return refuseUnauthorized(connection, channel, problem);
+    const admission = checkJoin(connection, command, parts.maxChannelsPerConnection);
+    if (!("kind" in admission)) {
+      const { reason, code, failure } = admission;
+      return refusals.refuseSubscription(connection, channel, reason, code, failure);
     }
-    let member: PresenceMember | undefined;
-    if (kind.hasMembers) {
-      member = memberOf(connection, command);
-      if (member === undefined) return;
-    }
-    if ((connection.subscriptions?.size ?? 0) >= parts.maxChannelsPerConnection) {
-      return refusals.refuseSubscription(connection, channel, "channels_per_connection", null, {
-        type: "LimitReached",
-        error: `This connection is in ${parts.maxChannelsPerConnection} channels, as many as are allowed.`,
-        status: 4100,
-      });
-    }
-    hear(connection, channel, kind, member);
+    hear(connection, channel, admission);
   }
 
   /** The server's own channel of a signed-in user: messages come anyway, so it only has to be answered (§4.2). */
@@ -87,11 +64,9 @@ export function createSubscribing(parts: SubscribingParts): Subscribing {
     if (isOwnUserChannel(connection, channel)) {
       connection.socket.send(subscriptionSucceededFrame(JSON.stringify(channel)));
     } else {
-      refuseUnauthorized(
-        connection,
-        channel,
-        "Only a connection signed in as this user may subscribe to it.",
-      );
+      const message = "Only a connection signed in as this user may subscribe to it.";
+      const { reason, code, failure } = unauthorized(message);
+      refusals.refuseSubscription(connection, channel, reason, code, failure);
     }
   }
 
@@ -106,46 +81,7 @@ export function createSubscribing(parts: SubscribingParts): Subscribing {
     refusals.refuse(connection, "duplicate_subscribe", null, message);
   }
 
-  /** The member that this connection will be, or undefined after a refusal (§2.3). */
-  function memberOf(connection: Connection, command: SubscribeCommand): PresenceMember | undefined {
-    const { channel, channelData } = command;
-    const member =
-      channelData === undefined ? signedInMember(connection.user) : readChannelData(channelData);
-    if (member === undefined) {
-      refuseUnauthorized(
-        connection,
-        channel,
-        "A presence channel needs channel_data with a user_id, or a connection that has signed in.",
-      );
-      return undefined;
-    }
-    if (typeof member === "string") {
-      const failure = { type: "AuthError", error: member, status: 401 } as const;
-      refusals.refuseSubscription(connection, channel, "presence_data", null, failure);
-      return undefined;
-    }
-    const size = Buffer.byteLength(member.userInfoJson);
-    const { maxPresenceMemberBytes } = connection.app.settings.limits;
-    if (size <= maxPresenceMemberBytes) return member;
-    refusals.refuseSubscription(connection, channel, "presence_data", null, {
-      type: "LimitReached",
-      error: `user_info has ${size} bytes, ${maxPresenceMemberBytes} are allowed.`,
-      status: 4301,
-    });
-    return undefined;
-  }
-
-  function refuseUnauthorized(connection: Connection, channel: string, error: string): void {
-    const failure = { type: "AuthError", error, status: 401 } as const;
-    refusals.refuseSubscription(connection, channel, "auth", CLOSE_CODES.unauthorized, failure);
-  }
-
-  function hear(
-    connection: Connection,
-    name: string,
-    kind: ChannelKind,
-    member: PresenceMember | undefined,
-  ): void {
+  function hear(connection: Connection, name: string, { kind, member }: Admission): void {
     const subscription: Subscription = { status: "pending", userId: member?.userId };
     connection.subscriptions ??= new Map();
     connection.subscriptions.set(name, subscription);
@@ -327,12 +263,4 @@ export function createSubscribing(parts: SubscribingParts): Subscribing {
 /** Whether `channel` is the one by which backends send to the user that the connection is signed in as. */
 function isOwnUserChannel({ user }: Connection, channel: string): boolean {
   return user !== undefined && channel === USER_CHANNEL_PREFIX + user.id;
-}
-
-/** The member that a signed-in user is, or why it can be none; undefined without a user. */
-function signedInMember(user: SignedInUser | undefined): PresenceMember | string | undefined {
-  if (user === undefined) return undefined;
-  const { id, userInfoJson } = user;
-  if (id.length <= MAX_USER_ID_LENGTH) return { userId: id, userInfoJson };
-  return `The id of the signed-in user has ${id.length} characters, ${MAX_USER_ID_LENGTH} are allowed here.`;
 }

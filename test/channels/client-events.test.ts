@@ -230,6 +230,7 @@ describe("client events: what an app may choose", () => {
     pair.sender.signIn({ id: "u1" });
     pair.sender.take();
     assert.equal(refused(pair, { event: "client-x", channel: "#server-to-user-u1" }), null);
+    assert.equal(pair.node.app.traffic.refusals.get("client_event_channel"), 1);
   });
 
   test("client events on encrypted channels, for hosted parity", () => {

@@ -289,8 +289,42 @@ describe("presence with a slow state", () => {
   });
 });
 
+describe("an event that excludes a socket whose subscribe is not answered yet", () => {
+  test("reaches the others", async () => {
+    const { calls, node, connect } = openSlow("state");
+    const [joined, joining] = [connect(), connect()];
+    joined.subscribe("presence-room", { user_id: 1 });
+    await calls.releaseAll();
+    joined.take();
+    joining.subscribe("presence-room", { user_id: 2 });
+    const event = { eventJson: '"e"', channels: ["presence-room"], dataJson: '"d"' };
+    const exceptSocketId = joining.connection.socketId;
+    void node.channels.publish(node.app, [{ ...event, exceptSocketId }]);
+    assert.deepEqual(joined.takeNames(), ["e presence-room"]);
+    assert.deepEqual(joining.take(), []);
+  });
+});
+
 describe("a cached event that comes late", () => {
   const ROOM = "cache-room";
+
+  test("is sent also when a client event came meanwhile: those are never cached", async () => {
+    const { calls, node, connect } = openSlow("cache");
+    const channel = "private-cache-room";
+    publish(node, channel);
+    await calls.releaseAll();
+    const [other, client] = [connect(), connect()];
+    other.subscribe(channel);
+    await calls.releaseAll();
+    client.subscribe(channel);
+    other.send({ event: "client-x", channel, data: 1 });
+    await calls.releaseAll();
+    assert.deepEqual(client.takeNames(), [
+      `subscription_succeeded ${channel}`,
+      `client-x ${channel}`,
+      `e ${channel}`,
+    ]);
+  });
 
   test("is dropped when a newer one has been delivered meanwhile", async () => {
     const { calls, node, connect } = openSlow("cache");

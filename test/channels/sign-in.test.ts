@@ -141,7 +141,8 @@ describe("a sign-in that has to wait for its topic", () => {
     const calls = createHeldCalls();
     const wrapAdapter = (adapter: Parameters<typeof createDelayedAdapter>[0]) =>
       createDelayedAdapter(adapter, calls);
-    const node = createChannelsNode({ wrapAdapter });
+    const app = createTestApp({ features: { watchlistEvents: true } });
+    const node = createChannelsNode({ app, wrapAdapter });
     return { calls, node, client: node.connect() };
   }
 
@@ -157,7 +158,7 @@ describe("a sign-in that has to wait for its topic", () => {
 
   test("and is overtaken by the close leaves nothing behind", async () => {
     const { calls, node, client } = openLate();
-    client.signIn({ id: "u1" });
+    client.signIn({ id: "u1", watchlist: ["u2"] });
     client.socket.leave();
     await calls.releaseAll();
     assert.deepEqual(client.take(), []);

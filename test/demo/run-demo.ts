@@ -1,9 +1,10 @@
 /** Sets the stage, plays the scenes and clears the stage, whatever happened in between. */
+
+import { startServerProcess } from "../support/server-process.ts";
 import { openAuthEndpoint } from "./auth-endpoint.ts";
 import { createBackend, DEMO_APP, demoConfig } from "./demo-app.ts";
 import { connectDemoClient } from "./demo-client.ts";
 import { type Cast, missingKinds, SCENES } from "./scenes.ts";
-import { startServerProcess } from "./server-process.ts";
 import { createTranscript, type Transcript } from "./transcript.ts";
 import { openWebhookReceiver } from "./webhook-receiver.ts";
 

@@ -10,7 +10,8 @@ export interface Program {
   output(): string;
   /** Waits until the output has `text`. */
   says(text: string | RegExp): Promise<void>;
-  exitCode(): Promise<number | null>;
+  /** Waits until it has ended by itself. */
+  exitCode(): Promise<number>;
 }
 
 /** JavaScript, as in a file in the project's folder. */
@@ -47,9 +48,9 @@ function watched(t: TestContext, child: ChildProcess): Program {
         return isSaid();
       });
     },
-    async exitCode() {
-      const [code] = await exited;
-      return code as number | null;
-    },
+    exitCode: () =>
+      until("the snippet ends", () => child.exitCode ?? false).catch((error: unknown) => {
+        throw new Error(`It goes on and on:\n${output}`, { cause: error });
+      }),
   };
 }

@@ -80,15 +80,14 @@ describe("a webhook receiver of the README", () => {
       await program.says("channel_occupied room");
 
       const body = '{"time_ms":1,"events":[{"name":"channel_vacated","channel":"forged"}]}';
-      const signatureOfAnother = createHmac("sha256", "test-secret")
-        .update(`${body} `)
-        .digest("hex");
+      const sign = (text: string) => createHmac("sha256", "test-secret").update(text).digest("hex");
+
       for (const [key, signature] of [
-        ["test-key", signatureOfAnother],
+        ["test-key", sign(`${body} `)],
+        ["other-key", sign(body)],
         ["test-key", "0".repeat(64)],
         ["test-key", "é"],
         ["test-key", ""],
-        ["other-key", "0".repeat(64)],
       ]) {
         const answer = await fetch(url, {
           method: "POST",

@@ -114,24 +114,28 @@ function assertFirstArrivalsInOrder(all: readonly Arrival[]): void {
 function arrivals(file: string): Arrival[] {
   if (!existsSync(file)) return [];
   const library = new Pusher({ appId: APP.id, key: APP.key, secret: APP.secret, host: "x" });
-  return readFileSync(file, "utf8")
-    .split("\n")
-    .filter((line) => line !== "")
-    .flatMap((line) => {
-      const { headers, body } = JSON.parse(line) as {
-        headers: Record<string, string>;
-        body: string;
-      };
-      assert.ok(library.webhook({ headers, rawBody: body }).isValid());
-      const ids = headers["x-pipit-event-ids"]?.split(",") ?? [];
-      const { events } = JSON.parse(body) as { events: { channel: string; data: string }[] };
-      assert.equal(ids.length, events.length);
-      return events.map(({ channel, data }, i) => ({
-        id: ids[i]?.trim() ?? "",
-        channel,
-        n: Number(data),
-      }));
-    });
+  return (
+    readFileSync(file, "utf8")
+      .split("\n")
+      // What follows the last newline is being written, or was when its process was killed.
+      .slice(0, -1)
+      .filter((line) => line.startsWith("{") && line.endsWith("}"))
+      .flatMap((line) => {
+        const { headers, body } = JSON.parse(line) as {
+          headers: Record<string, string>;
+          body: string;
+        };
+        assert.ok(library.webhook({ headers, rawBody: body }).isValid());
+        const ids = headers["x-pipit-event-ids"]?.split(",") ?? [];
+        const { events } = JSON.parse(body) as { events: { channel: string; data: string }[] };
+        assert.equal(ids.length, events.length);
+        return events.map(({ channel, data }, i) => ({
+          id: ids[i]?.trim() ?? "",
+          channel,
+          n: Number(data),
+        }));
+      })
+  );
 }
 
 async function startProcess(port: number, file: string): Promise<ChildProcess> {

@@ -20,7 +20,7 @@ describe("partitionOf", () => {
       ["app", "#server-to-user-é😀"],
       ["1", "a".repeat(200)],
     ] as const) {
-      for (const partitions of [1, 4, 64, 4_096]) {
+      for (const partitions of [1, 4, 64, 100, 4_096]) {
         const expected = reference(`${app}:${channel}`, partitions);
         assert.equal(partitionOf(app, channel, partitions), expected, `${app}:${channel}`);
       }

@@ -107,13 +107,14 @@ export function send(
 
 /**
  * Writes each piece to a bare TCP socket in its own packet, and gives all that comes back until the server
- * closes or `isEnough`.
+ * closes or `isEnough`. `endsAfter`: says then that nothing more will come, so that the server waits for nothing.
  */
 export async function sendBytes(
   t: TestContext,
   port: number,
   parts: readonly (Buffer | string)[],
   isEnough: (answer: string) => boolean = (answer) => answer.includes("\r\n\r\n"),
+  endsAfter = false,
 ): Promise<string> {
   const socket = connect(port, "127.0.0.1");
   socket.setNoDelay(true);
@@ -132,7 +133,10 @@ export async function sendBytes(
     if (socket.destroyed) break;
     await new Promise<void>((resolve) => socket.write(part, () => resolve()));
   }
-  return answered;
+  if (endsAfter) socket.end();
+  const all = await answered;
+  socket.destroy();
+  return all;
 }
 
 function bodyBytes(body: unknown): Buffer {

@@ -22,6 +22,11 @@ export interface Pipit {
   url(path: string): string;
   /** A real pusher-js client, connected. */
   connect(options?: TestClientOptions): Promise<TestClient>;
+  /**
+   * Called before the server is closed: where clients leave that would else be sent away. One of them would
+   * come back at once, and in Node its timers then hold the process.
+   */
+  onClose(leave: () => void): void;
   /** A bare WebSocket that shows every frame. */
   raw(path?: string, headers?: Record<string, string>): Promise<RawSocket>;
 }
@@ -55,10 +60,9 @@ export async function startPipit(
     HAS_SLOW_DRIVERS ? { ...options, wrap: delayedDrivers() } : options,
   );
   await server.listen();
-  const clients: TestClient[] = [];
+  const leaves: (() => void)[] = [];
   t.after(() => {
-    // Clients first: one that is sent away would come back at once, and in Node its timers then hold the process.
-    for (const client of clients) client.pusher.disconnect();
+    for (const leave of leaves) leave();
     return server.close();
   });
   const port = server.address()?.port ?? 0;
@@ -79,9 +83,10 @@ export async function startPipit(
     url: (path) => `http://127.0.0.1:${port}${path}`,
     async connect(clientOptions) {
       const client = await connectClient(t, port, pusher, clientOptions);
-      clients.push(client);
+      leaves.push(() => client.pusher.disconnect());
       return client;
     },
+    onClose: (leave) => leaves.push(leave),
     raw: (path = `/app/${APP.key}?protocol=7&client=js&version=8.6.0`, headers = {}) =>
       openRawSocket(t, port, path, headers),
   };

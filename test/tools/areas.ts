@@ -2,9 +2,11 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
+export const INTEGRATION = "integration";
+
 /** Folders that are areas of their own, in the order in which they run, cheap ones first. */
 export const OWN_AREAS = [
-  "integration",
+  INTEGRATION,
   "cluster",
   "faults",
   "browser",

@@ -30,7 +30,30 @@ export const CHROMIUM: Program = {
   areas: ["browser"],
 };
 
-export const PROGRAMS: readonly Program[] = [REDIS, CHROMIUM];
+/** The receivers that the documentation shows run in their own languages. */
+export const PHP: Program = {
+  name: "PHP",
+  binaries: ["php"],
+  debianPackage: "php-cli",
+  areas: ["unit"],
+};
+
+export const PYTHON: Program = {
+  name: "Python 3",
+  binaries: ["python3"],
+  debianPackage: "python3",
+  areas: ["unit"],
+};
+
+/** Makes the certificates of the TLS tests. */
+export const OPENSSL: Program = {
+  name: "OpenSSL",
+  binaries: ["openssl"],
+  debianPackage: "openssl",
+  areas: ["integration"],
+};
+
+export const PROGRAMS: readonly Program[] = [REDIS, CHROMIUM, PHP, PYTHON, OPENSSL];
 
 /** Where the program is, or undefined. */
 export function findProgram(

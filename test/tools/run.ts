@@ -8,7 +8,7 @@
 import { existsSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { areaOf, findAreas, type TestArea, UNIT } from "./areas.ts";
+import { areaOf, findAreas, INTEGRATION, type TestArea, UNIT } from "./areas.ts";
 import { type CommandResult, createRunner } from "./command.ts";
 import { ensurePrograms, PROGRAMS } from "./programs.ts";
 
@@ -67,7 +67,7 @@ async function main(wanted: readonly string[]): Promise<number> {
 /** Throws on a word that is neither an area nor a file. */
 function chooseSteps(wanted: readonly string[]): readonly Step[] {
   const areas = findAreas(ROOT);
-  const all = [...checks(), ...areas.map(testStep)];
+  const all = [...checks(), ...areas.map((area) => testStep(area)), ...slowSteps(areas)];
   if (wanted.length === 0) return all;
   const files = wanted
     .filter((word) => existsSync(word))
@@ -104,7 +104,16 @@ function checks(): readonly Step[] {
   ];
 }
 
-function testStep({ name, files }: TestArea): Step {
+/** The integration tests once more, against drivers that answer each call after a random while. */
+function slowSteps(areas: readonly TestArea[]): readonly Step[] {
+  return areas
+    .filter(({ name }) => name === INTEGRATION)
+    .map(({ files }) =>
+      testStep({ name: "slow-drivers", files }, { PIPIT_TEST_SLOW_DRIVERS: "1" }),
+    );
+}
+
+function testStep({ name, files }: TestArea, env: NodeJS.ProcessEnv = {}): Step {
   const reporter = pathToFileURL(join(ROOT, "test", "tools", "reporter.mjs")).href;
   return {
     name,
@@ -122,7 +131,7 @@ function testStep({ name, files }: TestArea): Step {
           "--test-reporter-destination=stdout",
           ...files,
         ],
-        { timeoutMs: AREA_TIMEOUT_MS, onOutput: addTotals },
+        { env: { ...process.env, ...env }, timeoutMs: AREA_TIMEOUT_MS, onOutput: addTotals },
       ),
   };
 }

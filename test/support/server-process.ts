@@ -1,22 +1,23 @@
 /**
- * The server of the demo: the built `pipit start` in a process of its own, configured by a file and stopped by
- * a signal. Not `createServer` in this process: what is shown here is the very program that users run.
+ * A server as users run it: the built `pipit start` in a process of its own, configured by a file and stopped by
+ * a signal.
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { until } from "../support/until.ts";
+import { until } from "./until.ts";
 
 export interface ServerProcess {
   readonly port: number;
+  readonly pid: number;
   /** Asks it to stop and waits. The exit code, undefined when it had to be killed. */
   stop(): Promise<number | undefined>;
 }
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-/** More than `shutdown.grace_s` of the demo's configuration. */
+/** More than any grace that tests and demo configure. */
 const STOP_WITHIN_MS = 15_000;
 const CLIENTS_LINE = /Clients +wss?:\/\/[^\s]*?:(\d+)[/\s]/;
 
@@ -29,11 +30,11 @@ export async function startServerProcess(
     cwd: ROOT,
     stdio: ["ignore", "inherit", "inherit"],
   });
-  const folder = mkdtempSync(join(tmpdir(), "pipit-demo-"));
+  const folder = mkdtempSync(join(tmpdir(), "pipit-server-"));
   const file = join(folder, "config.json");
   writeFileSync(file, JSON.stringify(config, undefined, 2));
 
-  // Detached: Ctrl-C is for the demo, which then ends the server in order.
+  // Detached: Ctrl-C is for the program that started it, which then ends the server in order.
   const child = spawn(process.execPath, ["dist/main.js", "start", "--config", file], {
     cwd: ROOT,
     detached: true,
@@ -62,7 +63,7 @@ export async function startServerProcess(
     if (child.exitCode !== null) throw new Error(`The server ended with ${child.exitCode}.`);
     return CLIENTS_LINE.exec(output)?.[1];
   });
-  return { port: Number(port), stop: () => stop(child) };
+  return { port: Number(port), pid: child.pid ?? 0, stop: () => stop(child) };
 }
 
 /** Ours, without what would configure the server in place of the file. */
