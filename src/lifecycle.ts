@@ -8,7 +8,7 @@ export interface Lifecycle {
   /** Runs `start`; when it rejects, runs `undo` and rejects with the first error. */
   start(start: () => Promise<void>, undo: () => Promise<void>): Promise<void>;
   /** Runs `stop` once, after a start that is under way; every caller waits. A server that never ran stops at once. */
-  stop(stop: () => Promise<void>): Promise<void>;
+  stop(stop: () => Promise<void>, abort?: () => Promise<void>): Promise<void>;
 }
 
 /** `listen` was called twice, or after `close`. */
@@ -24,7 +24,8 @@ const REASONS: Readonly<Record<Exclude<Phase, "running">, string>> = {
   stopped: "The server has stopped.",
 };
 
-export function createLifecycle(): Lifecycle {
+/** `problems`: what is wrong with what the server stands on. A running server is ready all the same. */
+export function createLifecycle(problems: () => readonly string[] = () => []): Lifecycle {
   let phase: Phase = "new";
   /** Settled, and never rejected, once the start or its undoing is over. */
   let begun: Promise<void> | undefined;
@@ -44,9 +45,11 @@ export function createLifecycle(): Lifecycle {
     }
   }
 
-  async function end(stop: () => Promise<void>): Promise<void> {
+  async function end(stop: () => Promise<void>, abort: () => Promise<void>): Promise<void> {
+    const isStarting = phase === "starting";
     phase = "stopping";
-    // Only what has been opened can be closed: a stop in the middle of a start waits for it.
+    // Only what has been opened can be closed: a stop in the middle of a start waits until that has given up.
+    if (isStarting) await abort();
     await begun;
     try {
       if (isOpen) await stop();
@@ -57,9 +60,9 @@ export function createLifecycle(): Lifecycle {
 
   return {
     readiness() {
-      if (phase === "running") return { ready: true, reasons: [] };
+      if (phase === "running") return { ready: true, reasons: problems() };
       const isDraining = phase === "stopping" || phase === "stopped";
-      return { ready: false, reasons: [REASONS[phase]], isDraining };
+      return { ready: false, reasons: [REASONS[phase], ...problems()], isDraining };
     },
     async start(start, undo) {
       if (phase !== "new") throw new AlreadyStartedError("A server listens once: create another.");
@@ -68,8 +71,8 @@ export function createLifecycle(): Lifecycle {
       begun = starting.catch(() => {});
       await starting;
     },
-    stop(stop) {
-      stopped ??= end(stop);
+    stop(stop, abort = async () => {}) {
+      stopped ??= end(stop, abort);
       return stopped;
     },
   };

@@ -1,9 +1,9 @@
 /** Connects the rooms' plain numbers to the metrics. Everything here runs at scrape time only. */
 import type { Apps, AppTraffic } from "./apps/app.ts";
-import type { MemoryCacheStore } from "./cache/memory-cache-store.ts";
 import type { ChannelState } from "./channel-state/channel-state.ts";
 import type { ChannelsCounters } from "./channels/counters.ts";
 import type { ConnectionRegistry } from "./connections/registry.ts";
+import type { Drivers } from "./drivers.ts";
 import type { HttpCounters } from "./http/http-counters.ts";
 import type {
   ChannelTotals,
@@ -23,7 +23,7 @@ export interface MetricsParts {
   readonly channels: Readonly<ChannelsCounters>;
   readonly transport: Readonly<TransportCounters>;
   readonly http: HttpCounters;
-  readonly cache: MemoryCacheStore;
+  readonly cacheSizes: Drivers["cacheSizes"];
   readonly webhooks: Webhooks;
 }
 
@@ -40,7 +40,7 @@ const LIMITS_BY_REFUSAL = {
 const CAPACITY_LIMITS = ["node_connections", "connections_per_address", "app_connections"] as const;
 
 export function metricsSources(parts: MetricsParts): ServerMetricsSources {
-  const { apps, connections, state, channels, transport, http, cache, webhooks } = parts;
+  const { apps, connections, state, channels, transport, http, webhooks } = parts;
 
   function sum(count: (traffic: AppTraffic) => number): number {
     let total = 0;
@@ -121,7 +121,7 @@ export function metricsSources(parts: MetricsParts): ServerMetricsSources {
       connection_internal: transport.faults,
     }),
     httpRequests: () => http.requests as Record<string, Record<string, number>>,
-    cache: () => ({ ...cache.sizes(), evictions: cache.counters.evictions }),
+    cache: parts.cacheSizes,
     webhookEndpoints: async () => (await webhooks.endpoints()).map(endpointSample),
     webhookStream: async () => {
       const { unrouted, held, dropped } = await webhooks.queues();

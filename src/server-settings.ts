@@ -2,6 +2,7 @@
 import type { ChannelsSettings } from "./channels/create-channels.ts";
 import { type Config, unlimited } from "./config/config.ts";
 import type { HttpApiSettings } from "./http/rest-api.ts";
+import { parseEndpoint, type RedisSettings } from "./redis/settings.ts";
 import type { TransportSettings } from "./transport/transport.ts";
 import type { LaneBounds } from "./webhooks/memory-lanes.ts";
 import type { WebhookSettings } from "./webhooks/settings.ts";
@@ -67,6 +68,36 @@ export function webhookSettings(config: Config): WebhookSettings {
       budgetMs: retry.budget_s * 1_000,
     },
     concurrency,
+  };
+}
+
+/** Undefined for a node that is alone. */
+export function redisSettings(config: Config): RedisSettings | undefined {
+  const { redis } = config;
+  if (redis === undefined) return undefined;
+  const { tls } = redis;
+  return {
+    url: redis.url,
+    sentinels: redis.sentinels?.map(parseEndpoint),
+    masterName: redis.master_name,
+    sentinelUsername: redis.sentinel_username,
+    sentinelPassword: redis.sentinel_password,
+    cluster: redis.cluster?.map(parseEndpoint),
+    tls:
+      tls === undefined
+        ? undefined
+        : {
+            caFile: tls.ca_file,
+            certFile: tls.cert_file,
+            keyFile: tls.key_file,
+            passphrase: tls.passphrase,
+            serverName: tls.server_name,
+          },
+    username: redis.username,
+    password: redis.password,
+    db: redis.db,
+    keyPrefix: redis.key_prefix,
+    partitions: redis.partitions,
   };
 }
 

@@ -3,13 +3,10 @@
  * driver is chosen.
  */
 import type { Adapter } from "./adapters/adapter.ts";
-import { createLocalAdapter } from "./adapters/local-adapter.ts";
 import type { Apps } from "./apps/app.ts";
 import { createAppRegistry } from "./apps/app-registry.ts";
 import type { CacheStore } from "./cache/cache-store.ts";
-import { createMemoryCacheStore } from "./cache/memory-cache-store.ts";
 import type { ChannelState } from "./channel-state/channel-state.ts";
-import { createMemoryChannelState } from "./channel-state/memory-channel-state.ts";
 import { createAnnouncements } from "./channels/announcements.ts";
 import { createChannels } from "./channels/create-channels.ts";
 import { createDelivery } from "./channels/delivery.ts";
@@ -18,28 +15,28 @@ import type { ConfigInput } from "./config/config.ts";
 import { requireConfig } from "./config/read-config.ts";
 import { createConnectionRegistry } from "./connections/registry.ts";
 import { createWatchers } from "./connections/watchers.ts";
+import type { DriverParts } from "./drivers.ts";
 import { createHealthRoutes } from "./http/health-routes.ts";
 import { createHttpApi } from "./http/rest-api.ts";
 import { createLifecycle } from "./lifecycle.ts";
+import { createMemoryDrivers } from "./memory-drivers.ts";
 import { createLogger } from "./observability/logger.ts";
 import { createMetricsListener } from "./observability/metrics-listener.ts";
 import { createMetricsRegistry } from "./observability/metrics-registry.ts";
 import { registerProcessMetrics } from "./observability/process-metrics.ts";
 import { registerServerMetrics } from "./observability/server-metrics.ts";
-import { DEFAULT_PARTITIONS } from "./protocol/partition.ts";
+import { createRedisDrivers } from "./redis-drivers.ts";
 import { memoryUse } from "./server-memory.ts";
 import { metricsSources } from "./server-metrics-sources.ts";
 import {
   channelsSettings,
   httpApiSettings,
-  laneBounds,
+  redisSettings,
   transportSettings,
   webhookSettings,
 } from "./server-settings.ts";
 import { createTransport } from "./transport/transport.ts";
 import { VERSION } from "./version.ts";
-import { createEventLog } from "./webhooks/event-log.ts";
-import { createMemoryOutbox } from "./webhooks/memory-outbox.ts";
 import { createWebhooks } from "./webhooks/webhooks.ts";
 
 export interface Server {
@@ -100,33 +97,16 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
   const delivery = createDelivery({ locals, connections, publishToTopic: transport.publish });
   const announce = createAnnouncements(locals, delivery, watchers);
 
-  const events = createEventLog({
-    partitions: DEFAULT_PARTITIONS,
-    now,
-    epoch: now(),
-    log: room("webhooks"),
-  });
-  const memoryState = createMemoryChannelState({
-    partitions: DEFAULT_PARTITIONS,
-    now,
-    append: events.append,
-    announce,
-    wake: events.wake,
-  });
-  const memoryCache = createMemoryCacheStore({
-    now,
-    append: events.append,
-    maxBytes: config.cache.max_mb * 1_048_576,
-  });
-  const state = around(wrap.state, memoryState);
-  const cache = around(wrap.cache, memoryCache);
-  const adapter = around(wrap.adapter, createLocalAdapter(delivery.deliver));
-  const outbox = createMemoryOutbox({
-    events,
-    sweep: memoryState.sweep,
-    now,
-    bounds: laneBounds(config),
-  });
+  const parts: DriverParts = { deliver: delivery.deliver, announce, now, log: room };
+  const redis = redisSettings(config);
+  const drivers =
+    redis === undefined
+      ? createMemoryDrivers(config, parts)
+      : createRedisDrivers(config, redis, parts);
+  const { outbox } = drivers;
+  const state = around(wrap.state, drivers.state);
+  const cache = around(wrap.cache, drivers.cache);
+  const adapter = around(wrap.adapter, drivers.adapter);
 
   const registry = createMetricsRegistry({
     prefix: config.metrics.prefix,
@@ -147,7 +127,7 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
     now,
     log: room("channels"),
   });
-  const lifecycle = createLifecycle();
+  const lifecycle = createLifecycle(drivers.problems);
   const health = createHealthRoutes({
     readiness: lifecycle.readiness,
     memory: memoryUse,
@@ -187,7 +167,7 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
       channels: channels.counters,
       transport: transport.counters,
       http: api.counters,
-      cache: memoryCache,
+      cacheSizes: drivers.cacheSizes,
       webhooks,
     }),
   );
@@ -207,14 +187,17 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
     await metrics?.close();
     await adapter.close();
     await cache.close();
+    await drivers.close();
     processMetrics.close();
   }
 
   async function start(): Promise<void> {
     processMetrics.start();
     await metrics?.listen();
-    await webhooks.start();
+    // Before the drivers: probes are answered, "not ready", while Redis is waited for.
     await transport.listen({ channels, api });
+    await drivers.start();
+    await webhooks.start();
   }
 
   async function stop(): Promise<void> {
@@ -236,7 +219,7 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
         await state.close();
         await closeParts();
       }),
-    close: () => lifecycle.stop(stop),
+    close: () => lifecycle.stop(stop, drivers.close),
     address() {
       const port = transport.port();
       if (port === undefined) return undefined;

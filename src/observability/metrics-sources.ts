@@ -88,7 +88,10 @@ export interface ServerMetricsSources {
   failures(): Counts;
   /** By route (a pattern, never a path), then status. */
   httpRequests(): NestedCounts;
-  cache(): { readonly entries: number; readonly bytes: number; readonly evictions: number };
+  /** Of this node's memory; undefined where cached events are kept elsewhere. */
+  cache():
+    | { readonly entries: number; readonly bytes: number; readonly evictions: number }
+    | undefined;
   webhookEndpoints(): MaybePromise<Iterable<WebhookEndpointSample>>;
   webhookStream(): MaybePromise<WebhookStreamSample>;
 }

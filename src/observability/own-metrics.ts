@@ -111,21 +111,21 @@ export const OWN_METRICS: readonly ServerMetric[] = [
     name: "cache_entries",
     help: "Cache channels that hold an event.",
     labels: [],
-    read: (sources) => sources.cache().entries,
+    read: (sources) => sources.cache()?.entries ?? [],
   },
   {
     type: "gauge",
     name: "cache_bytes",
     help: "Memory of the events that cache channels hold.",
     labels: [],
-    read: (sources) => sources.cache().bytes,
+    read: (sources) => sources.cache()?.bytes ?? [],
   },
   {
     type: "counter",
     name: "cache_evictions_total",
     help: "Cached events given up before their time because the cache was full.",
     labels: [],
-    read: (sources) => sources.cache().evictions,
+    read: (sources) => sources.cache()?.evictions ?? [],
   },
 ];
 

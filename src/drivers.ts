@@ -1,0 +1,38 @@
+/** The drivers of a node, all of one kind: memory for a node that is alone, Redis for one among others. */
+import type { Adapter, DeliverLocally } from "./adapters/adapter.ts";
+import type { CacheStore } from "./cache/cache-store.ts";
+import type { Announcements, ChannelState } from "./channel-state/channel-state.ts";
+import type { Log } from "./protocol/log.ts";
+import type { Outbox } from "./webhooks/outbox.ts";
+
+export interface Drivers {
+  readonly adapter: Adapter;
+  readonly state: ChannelState;
+  readonly cache: CacheStore;
+  readonly outbox: Outbox;
+  /**
+   * Done once this node may serve: at once in memory; with Redis when the node has joined its deployment and
+   * holds its leases, however long that takes. Rejects when it may not join, and when closed meanwhile.
+   */
+  start(): Promise<void>;
+  /** Lets go of what the drivers share. After each of them has been closed. Repeatable. */
+  close(): Promise<void>;
+  /** What is wrong with what the drivers stand on, in sentences for operators; empty when all is well. */
+  problems(): readonly string[];
+  /** Events kept in this node's memory for cache channels; undefined where they are kept elsewhere. */
+  cacheSizes(): CacheSizes | undefined;
+}
+
+export interface CacheSizes {
+  readonly entries: number;
+  readonly bytes: number;
+  readonly evictions: number;
+}
+
+/** What drivers are given by the composition root. */
+export interface DriverParts {
+  readonly deliver: DeliverLocally;
+  readonly announce: Announcements;
+  readonly now: () => number;
+  readonly log: (room: string) => Log;
+}

@@ -1,0 +1,60 @@
+/** Everything in Redis, shared with the other nodes. There is no mix with memory: the state writes the outbox. */
+import { randomBytes } from "node:crypto";
+import { createRedisAdapter } from "./adapters/redis-adapter.ts";
+import { createRedisCacheStore } from "./cache/redis-cache-store.ts";
+import { createRedisChannelState } from "./channel-state/redis-channel-state.ts";
+import { sweepPartition } from "./channel-state/redis-sweep.ts";
+import type { Config } from "./config/config.ts";
+import type { DriverParts, Drivers } from "./drivers.ts";
+import { createRedisConnections } from "./redis/connections.ts";
+import type { RedisSettings } from "./redis/settings.ts";
+import { laneBounds } from "./server-settings.ts";
+import { createRedisOutbox } from "./webhooks/redis-outbox.ts";
+
+export function createRedisDrivers(
+  config: Config,
+  settings: RedisSettings,
+  parts: DriverParts,
+): Drivers {
+  const { deliver, announce, now, log } = parts;
+  // Unlike any other process, and unlike this one after a restart: leases and messages carry it.
+  const nodeId = randomBytes(8).toString("hex");
+  const redis = createRedisConnections(settings, log("redis"), { nodeId });
+  const { commands, bus, keys } = redis;
+  const adapter = createRedisAdapter({ bus, keys, nodeId, deliver });
+  const state = createRedisChannelState({
+    redis,
+    nodeName: nodeId,
+    announce,
+    now,
+    random: Math.random,
+    log: log("channel_state"),
+  });
+  const { publishCommand } = bus;
+  return {
+    adapter,
+    state,
+    cache: createRedisCacheStore({ commands, keys, publishCommand }),
+    outbox: createRedisOutbox({
+      redis,
+      keys,
+      owner: nodeId,
+      sweep: (partition) => sweepPartition(redis, partition),
+      now,
+      bounds: laneBounds(config),
+    }),
+    async start() {
+      await redis.connect();
+      await state.start();
+    },
+    close: () => redis.close(),
+    problems() {
+      if (!redis.isUp()) return ["Redis cannot be reached."];
+      const { failingPartitions } = state.health();
+      return failingPartitions === 0
+        ? []
+        : [`${failingPartitions} partitions of the channel state cannot be written.`];
+    },
+    cacheSizes: () => undefined,
+  };
+}
