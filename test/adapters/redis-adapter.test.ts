@@ -99,6 +99,15 @@ describe("what only the redis adapter promises", () => {
     assert.equal(hearer.delivered[0]?.topic, topic);
   });
 
+  test("a topic that was asked for twice is left with one unsubscribe", async (t) => {
+    const [hearer] = await openNodes(t, 1);
+    for (const _ of [1, 2]) await hearer.adapter.subscribe("1:a");
+    await Promise.all([hearer.adapter.subscribe("1:b"), hearer.adapter.subscribe("1:b")]);
+    assert.equal(hearer.connections.bus.topics, 3, "both and the probe's");
+    for (const topic of ["1:a", "1:b"]) hearer.adapter.unsubscribe(topic);
+    await until("the topics are given up", () => hearer.connections.bus.topics === 1);
+  });
+
   test("a topic that is left while it is being asked for is not heard", async (t) => {
     const [sender, hearer] = await openNodes(t, 2);
     const asked = hearer.adapter.subscribe("1:a");
@@ -189,10 +198,11 @@ describe("what only the redis adapter promises", () => {
     await server.restart();
     await until("both are back", () => nodes.every(({ connections }) => connections.isUp()));
     await until("the topics are given up", () => hearer.connections.bus.topics === 1);
-    await hearer.adapter.subscribe("1:a");
-    await sender.adapter.publish("event", "1:a", "end");
-    await until("the message has come", () => hearer.delivered.length > 0);
-    assert.equal(hearer.delivered.length, 1);
+    for (const topic of ["1:a", "1:b"]) {
+      await hearer.adapter.subscribe(topic);
+      await sender.adapter.publish("event", topic, "x");
+    }
+    await until("the messages have come", () => hearer.delivered.length === 2);
   });
 
   test("a restart of Redis shorter than the patience of subscribe is not noticed by who joins", async (t) => {

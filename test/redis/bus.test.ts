@@ -232,6 +232,29 @@ describe("the bus by itself", () => {
     assert.ok((await settled).every(({ status }) => status === "rejected"));
   });
 
+  test("who gives up while it waits takes nothing from whoever comes later", async (t) => {
+    const { bus, topic, answers } = openAlone({ subscribeTimeoutMs: 60, lingerMs: 20 });
+    t.after(() => bus.close());
+    const early = bus.subscribe(topic("a"));
+    bus.unsubscribe(topic("a"));
+    await assert.rejects(early, /Nobody wants the topic/);
+    const late = bus.subscribe(topic("a"));
+    await until("it is asked for again", () => answers.length === 2);
+    answers[1]?.resolve();
+    await late;
+    bus.unsubscribe(topic("a"));
+    await until("it is left", () => bus.topics === 0);
+  });
+
+  test("of two who wait in vain and one who gave up, each gives back one reference", async (t) => {
+    const { bus, topic } = openAlone({ subscribeTimeoutMs: 40, lingerMs: 20 });
+    t.after(() => bus.close());
+    const waiting = [bus.subscribe(topic("a")), bus.subscribe(topic("a"))];
+    bus.unsubscribe(topic("a"));
+    for (const each of waiting) await assert.rejects(each, /not heard in 40 ms/);
+    await until("it is left", () => bus.topics === 0);
+  });
+
   test("a command that is refused is tried again, with the topics that are still wanted", async (t) => {
     const { bus, topic, link, answers } = openAlone();
     t.after(() => bus.close());
@@ -286,7 +309,7 @@ interface Answer {
 }
 
 /** A bus over one link that answers when the test says so. */
-function openAlone() {
+function openAlone({ subscribeTimeoutMs = 5_000, lingerMs = 50 } = {}) {
   const keys = createKeys();
   const answers: Answer[] = [];
   const asked: (readonly string[])[] = [];
@@ -316,8 +339,8 @@ function openAlone() {
     gate: createGate({ timeoutMs: 50, maxInFlight: 1, onChange() {}, observe() {} }),
     publisher: () => Promise.reject(new Error("There is none.")),
     laneOf: () => "",
-    subscribeTimeoutMs: 5_000,
-    lingerMs: 50,
+    subscribeTimeoutMs,
+    lingerMs,
   });
   bus.start(subscribers);
   const moveTo = (other: Link): void => {
