@@ -2,7 +2,7 @@
 import type { Commands } from "../redis/commands.ts";
 import type { Keys } from "../redis/keys.ts";
 import { loadScript } from "../redis/script.ts";
-import type { DeadLetter, DeathReason, FailResult, LaneKey } from "./outbox.ts";
+import type { DeadLetter, DeathReason, FailResult, Failure, LaneKey } from "./outbox.ts";
 import {
   decidedMsOf,
   type Placed,
@@ -48,15 +48,19 @@ export interface LaneBacklog {
   readonly deadLetters: number;
 }
 
-/** Each call is one round trip. Those that change something answer `lost` to one who is not the owner. */
+/** Those that change something answer `lost` to one who is not the owner. */
 export interface RedisLanes {
   read(lane: LaneKey, after: string | undefined, count: number): Promise<readonly Placed[]>;
   settle(lane: LaneKey, ids: readonly string[]): Promise<"settled" | "lost">;
-  /** Since how many ms the lane fails. */
-  fail(lane: LaneKey, status: string): Promise<number | "lost">;
-  /** Of the oldest events, those that are older. */
-  buryOlderThan(lane: LaneKey, ageMs: number, status: string): Promise<FailResult | "lost">;
-  bury(lane: LaneKey, ids: readonly string[], status: string): Promise<FailResult | "lost">;
+  /** Notes a failure; answers the ids of the events that are given up for it. */
+  fail(lane: LaneKey, failure: Failure): Promise<readonly string[] | "lost">;
+  /** The events stand among the oldest 500 of the lane. */
+  bury(
+    lane: LaneKey,
+    ids: readonly string[],
+    reason: DeathReason,
+    status: string,
+  ): Promise<FailResult | "lost">;
   renew(lane: LaneKey): Promise<void>;
   backlog(lane: LaneKey): Promise<LaneBacklog>;
   /** The oldest `count`. */
@@ -80,25 +84,6 @@ export function createRedisLanes(parts: RedisLanesParts): RedisLanes {
 
   const nameOf = ({ appId, endpointId }: LaneKey): string => laneName(appId, endpointId);
 
-  async function moveToDead(
-    lane: LaneKey,
-    reason: DeathReason,
-    status: string,
-    count: number,
-    ageMs: number,
-    ids: readonly string[],
-  ): Promise<FailResult | "lost"> {
-    const reply = await commands.runScript(
-      BURY,
-      keysOf(lane, "disp", "q", "lanes", "try", "dead", "deads"),
-      [owner, nameOf(lane), reason, status, maxDeadLetters, count, ageMs, ...ids],
-    );
-    if (reply === -1) return "lost";
-    const [dropped, ...buried]: readonly unknown[] = Array.isArray(reply) ? reply : [];
-    if (typeof dropped !== "number") throw unexpected("result of a burial");
-    return { dropped, buried: buried.map(String) };
-  }
-
   return {
     async read(lane, after, count) {
       const [key = ""] = keysOf(lane, "q");
@@ -110,16 +95,22 @@ export function createRedisLanes(parts: RedisLanesParts): RedisLanes {
       const reply = await commands.runScript(SETTLE, all, [owner, nameOf(lane), ...ids]);
       return number(reply) === -1 ? "lost" : "settled";
     },
-    async fail(lane, status) {
+    async fail(lane, { status, budgetMs }) {
       const all = keysOf(lane, "disp", "q", "try");
-      const failingMs = number(await commands.runScript(FAIL, all, [owner, nameOf(lane), status]));
-      return failingMs === -1 ? "lost" : failingMs;
+      const args = [owner, nameOf(lane), status, budgetMs, MAX_BURIED_AT_ONCE];
+      const reply = await commands.runScript(FAIL, all, args);
+      if (reply === -1) return "lost";
+      if (!Array.isArray(reply)) throw unexpected("list of ids");
+      return reply.map(String);
     },
-    buryOlderThan: (lane, ageMs, status) =>
-      moveToDead(lane, "budget", status, MAX_BURIED_AT_ONCE, ageMs, []),
-    async bury(lane, ids, status) {
+    async bury(lane, ids, reason, status) {
       if (ids.length === 0) return { buried: [], dropped: 0 };
-      return moveToDead(lane, "refused", status, ids.length, 0, ids);
+      const all = keysOf(lane, "disp", "q", "lanes", "try", "dead", "deads");
+      const how = [reason, status, maxDeadLetters, MAX_BURIED_AT_ONCE];
+      const reply = await commands.runScript(BURY, all, [owner, nameOf(lane), ...how, ...ids]);
+      if (reply === -1) return "lost";
+      const [dropped, ...buried]: readonly unknown[] = Array.isArray(reply) ? reply : [];
+      return { dropped: number(dropped), buried: buried.map(String) };
     },
     async renew(lane) {
       await commands.call("HDEL", keys.key(lane.partition, "try"), nameOf(lane));

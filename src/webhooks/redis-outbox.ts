@@ -16,7 +16,15 @@ import type { RedisBus } from "../redis/bus.ts";
 import type { Commands } from "../redis/commands.ts";
 import type { Keys } from "../redis/keys.ts";
 import { RedisUnavailableError } from "../redis/redis-unavailable.ts";
-import { type Loss, type Outbox, OutboxUnavailableError, type RouteResult } from "./outbox.ts";
+import {
+  type DeathReason,
+  type FailResult,
+  type LaneKey,
+  type Loss,
+  type Outbox,
+  OutboxUnavailableError,
+  type RouteResult,
+} from "./outbox.ts";
 import { createRedisBacklogs } from "./redis-backlogs.ts";
 import { type Placed, readLane, readStream } from "./redis-entries.ts";
 import { createLaneCache, LANE_CACHE_BOUNDS, type LaneCacheBounds } from "./redis-lane-cache.ts";
@@ -197,6 +205,17 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
     return { left, losses };
   }
 
+  async function bury(
+    lane: LaneKey,
+    ids: readonly string[],
+    reason: DeathReason,
+    status: string,
+  ): Promise<FailResult | "lost"> {
+    const result = await change(lane.partition, () => lanes.bury(lane, ids, reason, status));
+    if (result !== "lost") cache.remove(lane, result.buried);
+    return result;
+  }
+
   return {
     driver: "redis",
     partitions: keys.partitions,
@@ -283,21 +302,12 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
       cache.remove(lane, ids);
       return answer;
     },
-    async fail(lane, { status, budgetMs }) {
-      const failingMs = await change(lane.partition, () => lanes.fail(lane, status));
-      if (failingMs === "lost") return "lost";
-      if (failingMs < budgetMs) return { buried: [], dropped: 0 };
-      const result = await change(lane.partition, () =>
-        lanes.buryOlderThan(lane, budgetMs, status),
-      );
-      if (result !== "lost") cache.remove(lane, result.buried);
-      return result;
+    async fail(lane, failure) {
+      const givenUp = await change(lane.partition, () => lanes.fail(lane, failure));
+      if (givenUp === "lost") return "lost";
+      return bury(lane, givenUp, "budget", failure.status);
     },
-    async bury(lane, ids, status) {
-      const result = await change(lane.partition, () => lanes.bury(lane, ids, status));
-      if (result !== "lost") cache.remove(lane, result.buried);
-      return result;
-    },
+    bury: (lane, ids, status) => bury(lane, ids, "refused", status),
     async renew(appId, endpointId) {
       await Promise.all(
         Array.from({ length: keys.partitions }, (_, partition) =>

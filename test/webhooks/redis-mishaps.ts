@@ -4,7 +4,7 @@ import { RedisUnavailableError } from "../../src/redis/redis-unavailable.ts";
 
 export interface Mishaps {
   readonly wrap: (commands: Commands) => Commands;
-  /** It believes that every lease is its own, whatever Redis says. */
+  /** It renews nothing any more and goes on as if all that it had were still its own. */
   isZombie: boolean;
   /** How many of the answers are lost after the script was run, 0 to 1. */
   lostAnswers: number;
@@ -13,14 +13,17 @@ export interface Mishaps {
 const CHANGING = ["claim", "release", "route", "settle", "fail", "bury"];
 
 export function createMishaps(random: () => number): Mishaps {
+  let listed: unknown;
   const mishaps: Mishaps = {
     isZombie: false,
     lostAnswers: 0,
     wrap: (inner) => ({
       ...inner,
       async runScript(script, keys, args) {
+        if (mishaps.isZombie && script.name === "enlist") return listed;
         if (mishaps.isZombie && script.name === "claim") return 1;
         const answer = await inner.runScript(script, keys, args);
+        if (script.name === "enlist") listed = answer;
         if (CHANGING.includes(script.name) && random() < mishaps.lostAnswers) {
           throw new RedisUnavailableError(`${script.name}: the answer was lost on purpose.`);
         }

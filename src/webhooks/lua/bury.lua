@@ -1,5 +1,5 @@
--- Moves events from the head of a lane to the dead letters of its endpoint: those with the given ids, or, when
--- none is given, those decided so long ago. What is not there was moved before. Safe to send twice.
+-- Moves events from the head of a lane to the dead letters of its endpoint. What is not there was moved before,
+-- so that sending it twice changes nothing.
 --
 -- KEYS  1 lease   string, the dispatcher that owns the partition
 --       2 lane    stream of events
@@ -7,31 +7,22 @@
 --       4 tries   hash, `<app>:<endpoint>` -> failures of the lane since it last settled
 --       5 dead    stream of the endpoint's dead letters
 --       6 deads   set, `<app>:<endpoint>` of the endpoints with dead letters
--- ARGV  1 owner   2 `<app>:<endpoint>`  3 reason  4 status  5 most dead letters
---       6 most events to look at  7 age, ms: only without ids  8… ids of events
+-- ARGV  1 owner   2 `<app>:<endpoint>`  3 reason  4 status  5 most dead letters  6 most events to look at
+--       7… ids of events
 -- reply -1 another owns the partition, else how many older dead letters gave way, then the ids that were moved
 local lease, lane, lanes, tries, dead, deads = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local owner, name, reason, status, maxDead = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local count, ageMs = ARGV[6], tonumber(ARGV[7])
+local owner, name, reason, status, maxDead, count = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 if redis.call("GET", lease) ~= owner then return -1 end
 
 local time = redis.call("TIME")
-local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)
-local diedMs = string.format("%.0f", nowMs)
-local refused = {}
-for i = 8, #ARGV do refused[ARGV[i]] = true end
-local byAge = #ARGV < 8
-
-local function isDue(id)
-  if not byAge then return refused[id] end
-  local decidedMs = tonumber(string.match(id, "^%d+%-%d+%-(%d+)%-"))
-  return nowMs - decidedMs >= ageMs
-end
+local diedMs = string.format("%.0f", time[1] * 1000 + math.floor(time[2] / 1000))
+local isGivenUp = {}
+for i = 7, #ARGV do isGivenUp[ARGV[i]] = true end
 
 local reply = { 0 }
 for _, entry in ipairs(redis.call("XRANGE", lane, "-", "+", "COUNT", count)) do
   local id = entry[2][2]
-  if isDue(id) then
+  if isGivenUp[id] then
     redis.call("XADD", dead, "*", "r", reason, "s", status, "d", diedMs, unpack(entry[2]))
     redis.call("XDEL", lane, entry[1])
     reply[#reply + 1] = id
