@@ -30,7 +30,7 @@ export interface RedisServerOptions {
   readonly args?: readonly string[];
 }
 
-/** Resolves when it answers; it ends with the test. `t` may be undefined for programs that call `stop`. */
+/** Resolves when it answers; it ends with the test, or without `t` with the process, if not stopped before. */
 export async function startRedis(
   t: Pick<TestContext, "after"> | undefined,
   { args = [] }: RedisServerOptions = {},
@@ -81,9 +81,17 @@ export async function startRedis(
     await ended;
   }
 
+  /** Also for a program that ends with an error: nobody else would end the server then. */
+  function cleanUp(): void {
+    server?.kill("SIGKILL");
+    rmSync(folder, { recursive: true, force: true });
+  }
+
+  process.once("exit", cleanUp);
   t?.after(async () => {
     await stop();
-    rmSync(folder, { recursive: true, force: true });
+    process.off("exit", cleanUp);
+    cleanUp();
   });
   for (let attempt = 1; ; attempt++) {
     port = await freePort();
