@@ -127,7 +127,8 @@ export function createRedisChannelState(parts: RedisChannelStateParts): RedisCha
       resolveWaiters(user, "added");
     } else {
       user.version = reply;
-      presence.whenReached(channel, reply, () => resolveWaiters(user, "added"));
+      const { userId } = user;
+      presence.whenPresent(channel, userId, reply, () => resolveWaiters(user, "added"));
     }
   }
 

@@ -91,11 +91,14 @@ export function createLane(
   let flight: Flight | undefined;
   /** Of the incarnation before, when it ended: whether it was carried out shows at the next registration. */
   let orphan: Flight | undefined;
+  let hasLostWrites = false;
   let failures = 0;
   let isOpen = false;
   let isRunning = false;
   let restoreUntilMs = 0;
   let renewedMs: number | undefined;
+  /** When Redis was last known to have the state. */
+  let knownMs = 0;
   let endPause: (() => void) | undefined;
 
   const node = (): string => `${context.nodeName}.${generation}`;
@@ -175,17 +178,22 @@ export function createLane(
       counters.stateLosses += 1;
       restoreUntilMs = now() + settings.restoreMs;
     }
+    // Leaves that waited for their time may have been lost with the rest: they are told again.
+    if (isLost || hasLostWrites) restoreLeaves();
+    hasLostWrites = false;
+    knownMs = renewedMs;
     replay(isLost, answer.seqBefore);
   }
 
-  function replay(isLost: boolean, seqBefore: number | undefined): void {
-    if (isLost) {
-      for (const { appId, channel: name, userId } of leaves.take(now())) {
-        const channel = hooks.obtain(appId, name);
-        if (userId === undefined) channel.isCountRestored = true;
-        else channel.restoredUsers = new Set(channel.restoredUsers).add(userId);
-      }
+  function restoreLeaves(): void {
+    for (const { appId, channel: name, userId } of leaves.take(knownMs)) {
+      const channel = hooks.obtain(appId, name);
+      if (userId === undefined) channel.isCountRestored = true;
+      else channel.restoredUsers = new Set(channel.restoredUsers).add(userId);
     }
+  }
+
+  function replay(isLost: boolean, seqBefore: number | undefined): void {
     for (const channel of channels) {
       forgetAcknowledged(channel, isLost);
       dirty.add(channel);
@@ -252,6 +260,7 @@ export function createLane(
   function settle({ seq, steps }: Flight, replies: readonly StepReply[]): void {
     flight = undefined;
     ackedSeq = seq;
+    knownMs = now();
     counters.writes += 1;
     if (failures > 0) recover();
     for (const [i, { channel, step }] of steps.entries()) {
@@ -270,7 +279,7 @@ export function createLane(
         counters.countSteps += 1;
         const leave = { appId, channel: name, userId: undefined };
         const hasLeft = step.count === 0 && (channel.ackedCount > 0 || step.isRestored);
-        if (hasLeft) leaves.add(leave, now(), dueMs());
+        if (hasLeft) leaves.add(leave, dueMs(), knownMs);
         else if (step.count > 0) leaves.remove(leave);
         channel.ackedCount = step.count;
         channel.isCountRestored = false;
@@ -290,7 +299,7 @@ export function createLane(
         counters.leaveSteps += 1;
         const { userId } = step;
         const wasThere = channel.ackedUsers?.has(userId) || step.isRestored;
-        if (wasThere) leaves.add({ appId, channel: name, userId }, now(), dueMs());
+        if (wasThere) leaves.add({ appId, channel: name, userId }, dueMs(), knownMs);
         channel.ackedUsers?.delete(userId);
         channel.restoredUsers?.delete(userId);
         break;
@@ -310,7 +319,10 @@ export function createLane(
   }
 
   function endIncarnation(reason: Reason): void {
-    if (reason === "writes lost") counters.writeLosses += 1;
+    if (reason === "writes lost") {
+      counters.writeLosses += 1;
+      hasLostWrites = true;
+    }
     isRegistered = false;
     generation += 1;
     orphan = flight ?? orphan;
@@ -374,6 +386,7 @@ export function createLane(
       else if (answer.highestSeq < sentSeq) endIncarnation("writes lost");
       else {
         renewedMs = now();
+        knownMs = renewedMs;
         return answer.ended.filter((ended) => ended !== sentNode);
       }
       start();

@@ -20,8 +20,11 @@ export interface Mirror {
   hear(change: RosterChange): void;
   /** Reads the list (once more, when it is being read): changes may have been missed. */
   reload(): void;
-  /** Calls `reached` once the copy is of this version or a later one, at once if it is. */
-  whenReached(version: number, reached: () => void): void;
+  /**
+   * Calls `present` once the copy is of this version or a later one and has the user, at once if so. A later
+   * one that lacks the user shows that Redis has lost it, or that this node was taken for dead.
+   */
+  whenPresent(userId: string, version: number, present: () => void): void;
   close(): void;
 }
 
@@ -38,6 +41,12 @@ export interface MirrorParts {
   readonly memberRemoved: (userId: string) => void;
 }
 
+interface Waiting {
+  readonly userId: string;
+  readonly version: number;
+  readonly present: () => void;
+}
+
 export function createMirror(parts: MirrorParts): Mirror {
   const { context, topic, memberAdded, memberRemoved } = parts;
   const { counters, settings } = context;
@@ -48,9 +57,10 @@ export function createMirror(parts: MirrorParts): Mirror {
   let isHeard = false;
   let isReading = false;
   let isReadingAgain = false;
+  let isTelling = false;
   let failures = 0;
   let kept: RosterChange[] = [];
-  let waiting: { readonly version: number; readonly reached: () => void }[] = [];
+  let waiting: Waiting[] = [];
   let waitTimer: NodeJS.Timeout | undefined;
   let retryTimer: NodeJS.Timeout | undefined;
   let restoreTimer: NodeJS.Timeout | undefined;
@@ -116,15 +126,19 @@ export function createMirror(parts: MirrorParts): Mirror {
     }
     for (const [userId, userInfoJson] of roster.members) add(userId, userInfoJson);
     version = roster.version;
-    const changes = kept;
-    kept = [];
-    for (const change of changes) apply(change);
-    tellReached();
+    applyKept();
     if (isReadingAgain) reload();
   }
 
+  function applyKept(): void {
+    const changes = kept;
+    kept = [];
+    for (const change of changes) apply(change);
+    if (!isReading) tellPresent();
+  }
+
   function apply(change: RosterChange): void {
-    if (isReading) {
+    if (isReading || isTelling) {
       keep(change);
       return;
     }
@@ -147,7 +161,8 @@ export function createMirror(parts: MirrorParts): Mirror {
     }
     counters.rosterOverflows += 1;
     kept = [];
-    isReadingAgain = true;
+    if (isReading) isReadingAgain = true;
+    else reload();
   }
 
   function add(userId: string, userInfoJson: string): void {
@@ -163,11 +178,23 @@ export function createMirror(parts: MirrorParts): Mirror {
     if (members.delete(userId)) memberRemoved(userId);
   }
 
-  function tellReached(): void {
-    const reached = waiting.filter((each) => each.version <= version);
-    if (reached.length === 0) return;
-    waiting = waiting.filter((each) => each.version > version);
-    for (const each of reached) each.reached();
+  function isPresent(each: Waiting): boolean {
+    return each.version <= version && members.has(each.userId);
+  }
+
+  function tellPresent(): void {
+    const present = waiting.filter(isPresent);
+    if (present.length === 0) return;
+    waiting = waiting.filter((each) => !isPresent(each));
+    for (const each of present) each.present();
+    // Who waited takes the list a microtask later, and what is heard together comes in one turn: the list
+    // stands still until then, so that the user is in it.
+    if (isTelling) return;
+    isTelling = true;
+    setImmediate(() => {
+      isTelling = false;
+      if (isOpen && !isReading) applyKept();
+    });
   }
 
   function lookLater(): void {
@@ -190,15 +217,16 @@ export function createMirror(parts: MirrorParts): Mirror {
       // Before the first reading nothing can be missed: it comes after the topic is heard.
       if (!isHeard) return;
       apply(change);
-      if (!isReading) tellReached();
+      if (!isReading && !isTelling) tellPresent();
     },
     reload,
-    whenReached(wanted, reached) {
-      if (wanted <= version) {
-        reached();
+    whenPresent(userId, wanted, present) {
+      const each = { userId, version: wanted, present };
+      if (isPresent(each)) {
+        present();
         return;
       }
-      waiting.push({ version: wanted, reached });
+      waiting.push(each);
       if (waitTimer === undefined) lookLater();
     },
     close() {
@@ -209,7 +237,7 @@ export function createMirror(parts: MirrorParts): Mirror {
       if (isHeard) bus.unsubscribe(topic);
       const left = waiting;
       waiting = [];
-      for (const each of left) each.reached();
+      for (const each of left) each.present();
     },
   };
 }

@@ -13,8 +13,8 @@ export interface Presence {
   /** This node has no member in the channel any more: nobody here needs the list. */
   close(channel: TrackedChannel): void;
   members(appId: string, name: string): PresenceMembers;
-  /** See {@link Mirror.whenReached}; at once where there is no mirror any more. */
-  whenReached(channel: TrackedChannel, version: number, reached: () => void): void;
+  /** See {@link Mirror.whenPresent}; at once where there is no mirror any more. */
+  whenPresent(channel: TrackedChannel, userId: string, version: number, present: () => void): void;
   hear(topic: string, bytes: Buffer): void;
   /** Changes of the channel may have been missed. */
   reload(channel: TrackedChannel): void;
@@ -58,10 +58,10 @@ export function createPresence(
       mirror?.close();
     },
     members: (appId, name) => mirrors.get(keys.topic(appId, name))?.members ?? NO_MEMBERS,
-    whenReached(channel, version, reached) {
+    whenPresent(channel, userId, version, present) {
       const mirror = mirrors.get(topicOf(channel));
-      if (mirror) mirror.whenReached(version, reached);
-      else reached();
+      if (mirror) mirror.whenPresent(userId, version, present);
+      else present();
     },
     hear(topic, bytes) {
       const mirror = mirrors.get(topic);

@@ -11,12 +11,12 @@ export interface RecentLeave {
 }
 
 export interface RecentLeaves {
-  /** `nowMs`, `dueMs`: epoch ms. */
-  add(leave: RecentLeave, nowMs: number, dueMs: number): void;
+  /** `dueMs`: when its grace is over, epoch ms; what was due at `knownMs` has been told. */
+  add(leave: RecentLeave, dueMs: number, knownMs: number): void;
   /** It came back. */
   remove(leave: RecentLeave): void;
-  /** Takes all that are not due at `nowMs`. */
-  take(nowMs: number): readonly RecentLeave[];
+  /** Takes all that were not due at `knownMs`: when Redis was last known to have the state. */
+  take(knownMs: number): readonly RecentLeave[];
   readonly size: number;
 }
 
@@ -25,23 +25,23 @@ export function createRecentLeaves(max: number, forgotten: () => void): RecentLe
   const leaves = new Map<string, { readonly leave: RecentLeave; readonly dueMs: number }>();
 
   return {
-    add(leave, nowMs, dueMs) {
+    add(leave, dueMs, knownMs) {
       const key = keyOf(leave);
       leaves.delete(key);
       leaves.set(key, { leave, dueMs });
       // They stand about in the order of their due times: looking at the front is enough.
       for (const [oldKey, old] of leaves) {
-        const isDue = old.dueMs <= nowMs;
-        if (!isDue && leaves.size <= max) break;
+        const isTold = old.dueMs <= knownMs;
+        if (!isTold && leaves.size <= max) break;
         leaves.delete(oldKey);
-        if (!isDue) forgotten();
+        if (!isTold) forgotten();
       }
     },
     remove(leave) {
       leaves.delete(keyOf(leave));
     },
-    take(nowMs) {
-      const taken = [...leaves.values()].filter(({ dueMs }) => dueMs > nowMs);
+    take(knownMs) {
+      const taken = [...leaves.values()].filter(({ dueMs }) => dueMs > knownMs);
       leaves.clear();
       return taken.map(({ leave }) => leave);
     },
