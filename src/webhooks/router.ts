@@ -229,7 +229,17 @@ export function createRouter(
     log.debug({ partition: partition.number }, "webhook partition given back");
   }
 
-  /** The next look tries again. */
+  async function leaveAll(): Promise<void> {
+    for (const partition of partitions) partition.isWanted = false;
+    try {
+      await outbox.resign();
+    } catch (error) {
+      noteFailure(error);
+    }
+    await Promise.all(partitions.filter(({ isMine }) => isMine).map(leave));
+  }
+
+  /** The next look tries again; after the last, what is not given back ends by itself. */
   function noteFailure(error: unknown): void {
     log.warn({ reason: errorCode(error) }, "webhook look failed");
   }
@@ -275,13 +285,7 @@ export function createRouter(
       cancelLook?.();
       await looking;
       cancelLook?.();
-      try {
-        await outbox.resign();
-      } catch (error) {
-        noteFailure(error);
-      }
-      for (const partition of partitions) partition.isWanted = false;
-      await Promise.all(partitions.filter(({ isMine }) => isMine).map(leave));
+      await leaveAll();
     },
     async stop() {
       isRunning = false;
@@ -291,8 +295,7 @@ export function createRouter(
       await looking;
       await Promise.all(partitions.map((partition) => partition.turn));
       losses.flush(true);
-      const rest = partitions.filter(({ isMine }) => isMine);
-      await Promise.all(rest.map(leave));
+      await leaveAll();
     },
   };
 }

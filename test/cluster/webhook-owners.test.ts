@@ -74,13 +74,15 @@ test("an owner that is not wanted any more finishes its POSTs before it gives th
 });
 
 test("one that stops hands over what waits, and nothing is delivered twice", async (t) => {
-  const { receiver, open, first, occupy } = await setUp(t);
+  const { server, receiver, open, first, occupy } = await setUp(t);
   receiver.respond = (_delivery, response) => void response.writeHead(503).end();
   const channels = channelsApart(20);
   for (const channel of channels) await occupy(channel);
   await until("a POST failed", () => receiver.deliveries.length > 0);
   const left = await first.webhooks.close(5_000);
   assert.deepEqual(left, [], "what waits is not lost with the process");
+  const kept = (await server.call("KEYS", "*disp*")) as string[];
+  assert.deepEqual(kept, [], "neither a lease nor its place on the list");
   receiver.respond = (_delivery, response) => void response.writeHead(200).end();
   await open();
   await until("all is there", () => receiver.channels().length >= channels.length);
