@@ -2,6 +2,7 @@
 import type { Adapter, DeliverLocally } from "./adapters/adapter.ts";
 import type { CacheStore } from "./cache/cache-store.ts";
 import type { Announcements, ChannelState } from "./channel-state/channel-state.ts";
+import type { ClusterSample } from "./observability/cluster-sample.ts";
 import type { Log } from "./protocol/log.ts";
 import type { Outbox } from "./webhooks/outbox.ts";
 
@@ -21,6 +22,8 @@ export interface Drivers {
   problems(): readonly string[];
   /** Events kept in this node's memory for cache channels; undefined where they are kept elsewhere. */
   cacheSizes(): CacheSizes | undefined;
+  /** What metrics say of the cluster; undefined for a node that is alone. */
+  cluster(): ClusterSample | undefined;
 }
 
 export interface CacheSizes {
@@ -35,4 +38,6 @@ export interface DriverParts {
   readonly announce: Announcements;
   readonly now: () => number;
   readonly log: (room: string) => Log;
+  /** How long an answered command of Redis took; `command` is the name of the command or script. */
+  readonly observeCommand: (command: string, seconds: number) => void;
 }

@@ -39,5 +39,6 @@ export function createMemoryDrivers(config: Config, parts: DriverParts): Drivers
     async close() {},
     problems: () => [],
     cacheSizes: () => ({ ...cache.sizes(), evictions: cache.counters.evictions }),
+    cluster: () => undefined,
   };
 }

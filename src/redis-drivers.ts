@@ -7,6 +7,7 @@ import { sweepPartition } from "./channel-state/redis-sweep.ts";
 import type { Config } from "./config/config.ts";
 import type { DriverParts, Drivers } from "./drivers.ts";
 import { createRedisConnections } from "./redis/connections.ts";
+import { createMemoryWatch } from "./redis/memory-watch.ts";
 import type { RedisSettings } from "./redis/settings.ts";
 import { laneBounds } from "./server-settings.ts";
 import { createRedisOutbox } from "./webhooks/redis-outbox.ts";
@@ -16,10 +17,11 @@ export function createRedisDrivers(
   settings: RedisSettings,
   parts: DriverParts,
 ): Drivers {
-  const { deliver, announce, now, log } = parts;
+  const { deliver, announce, now, log, observeCommand } = parts;
   // Unlike any other process, and unlike this one after a restart: leases and messages carry it.
   const nodeId = randomBytes(8).toString("hex");
-  const redis = createRedisConnections(settings, log("redis"), { nodeId });
+  const redis = createRedisConnections(settings, log("redis"), { nodeId, observe: observeCommand });
+  const memory = createMemoryWatch({ read: redis.memory, log: log("redis") });
   const { commands, bus, keys } = redis;
   const adapter = createRedisAdapter({ bus, keys, nodeId, deliver });
   const state = createRedisChannelState({
@@ -45,16 +47,29 @@ export function createRedisDrivers(
     }),
     async start() {
       await redis.connect();
+      await memory.start();
       await state.start();
     },
-    close: () => redis.close(),
+    async close() {
+      memory.close();
+      await redis.close();
+    },
     problems() {
-      if (!redis.isUp()) return ["Redis cannot be reached."];
+      if (!redis.isUp()) return ["Redis cannot be reached."]; // why is in the log, since anybody may read this
       const { failingPartitions } = state.health();
-      return failingPartitions === 0
-        ? []
-        : [`${failingPartitions} partitions of the channel state cannot be written.`];
+      const unwritten = `${failingPartitions} partitions of the channel state cannot be written.`;
+      return [...(failingPartitions === 0 ? [] : [unwritten]), ...memory.problems()];
     },
     cacheSizes: () => undefined,
+    cluster: () => ({
+      isUp: redis.isUp(),
+      ...redis.counters,
+      memory: memory.latest(),
+      topics: bus.topics,
+      bus: bus.counters,
+      adapter: adapter.counters,
+      state: state.counters,
+      health: state.health(),
+    }),
   };
 }

@@ -17,6 +17,7 @@ import type { EndpointReport, Webhooks } from "./webhooks/webhooks.ts";
 export interface MetricsParts {
   readonly uws: () => { readonly name: string; readonly version: string } | undefined;
   readonly isReady: () => boolean;
+  readonly isDegraded: () => boolean;
   readonly apps: Apps;
   readonly connections: ConnectionRegistry;
   readonly state: ChannelState;
@@ -24,6 +25,7 @@ export interface MetricsParts {
   readonly transport: Readonly<TransportCounters>;
   readonly http: HttpCounters;
   readonly cacheSizes: Drivers["cacheSizes"];
+  readonly cluster: Drivers["cluster"];
   readonly webhooks: Webhooks;
 }
 
@@ -99,6 +101,7 @@ export function metricsSources(parts: MetricsParts): ServerMetricsSources {
       },
     },
     isReady: parts.isReady,
+    isDegraded: parts.isDegraded,
     apps: () =>
       [...apps.known()].map(({ id, traffic }) => ({
         appId: id,
@@ -122,6 +125,7 @@ export function metricsSources(parts: MetricsParts): ServerMetricsSources {
     }),
     httpRequests: () => http.requests as Record<string, Record<string, number>>,
     cache: parts.cacheSizes,
+    cluster: parts.cluster,
     webhookEndpoints: async () => (await webhooks.endpoints()).map(endpointSample),
     webhookStream: async () => {
       const { unrouted, held, dropped } = await webhooks.queues();

@@ -97,7 +97,13 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
   const delivery = createDelivery({ locals, connections, publishToTopic: transport.publish });
   const announce = createAnnouncements(locals, delivery, watchers);
 
-  const parts: DriverParts = { deliver: delivery.deliver, announce, now, log: room };
+  const parts: DriverParts = {
+    deliver: delivery.deliver,
+    announce,
+    now,
+    log: room,
+    observeCommand: (command, seconds) => observations.redisCommand(command, seconds),
+  };
   const redis = redisSettings(config);
   const drivers =
     redis === undefined
@@ -161,6 +167,10 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
     metricsSources({
       uws: transport.loaded,
       isReady: () => lifecycle.readiness().ready,
+      isDegraded() {
+        const { ready, reasons } = lifecycle.readiness();
+        return ready && reasons.length > 0;
+      },
       apps,
       connections,
       state,
@@ -168,6 +178,7 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
       transport: transport.counters,
       http: api.counters,
       cacheSizes: drivers.cacheSizes,
+      cluster: drivers.cluster,
       webhooks,
     }),
   );

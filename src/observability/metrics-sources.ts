@@ -1,5 +1,7 @@
 /** What server.ts hands to the metrics: functions that read the rooms' plain numbers at scrape time. */
 
+import type { ClusterSample } from "./cluster-sample.ts";
+
 /** Numbers by one key of a small closed set. */
 export type Counts = Readonly<Record<string, number>> | ReadonlyMap<string | number, number>;
 
@@ -70,6 +72,8 @@ export interface ServerMetricsSources {
     readonly uwsVersion: string;
   };
   isReady(): boolean;
+  /** Ready, and something is wrong with what the server stands on. */
+  isDegraded(): boolean;
   apps(): Iterable<AppSample>;
   channels(): MaybePromise<Iterable<ChannelTotals>>;
   /** By WebSocket close code. Clients may close with any code: those outside of the known ones are joined. */
@@ -92,6 +96,8 @@ export interface ServerMetricsSources {
   cache():
     | { readonly entries: number; readonly bytes: number; readonly evictions: number }
     | undefined;
+  /** Undefined for a node that is alone. */
+  cluster(): ClusterSample | undefined;
   webhookEndpoints(): MaybePromise<Iterable<WebhookEndpointSample>>;
   webhookStream(): MaybePromise<WebhookStreamSample>;
 }

@@ -13,14 +13,17 @@ export function metricsTable(descriptions: readonly MetricDescription[], prefix:
     "Connections, messages and HTTP calls by app (names that existing dashboards read)": [],
     "Connections, channels, HTTP API and cache": [],
     Webhooks: [],
+    "Cluster: only with Redis": [],
     "Process and Node.js": [],
   };
-  const [byApp, own, webhooks, node] = Object.values(groups);
+  const [byApp, own, webhooks, cluster, node] = Object.values(groups);
   for (const { name: full, ...rest } of descriptions) {
     const name = full.slice(prefix.length);
     const isCompatible = compatible.has(name) || name.startsWith("horizontal_adapter_");
     const isNode = /^(process|nodejs)_/.test(name);
-    const group = isCompatible ? byApp : isNode ? node : /^webhook_/.test(name) ? webhooks : own;
+    const isCluster = /^(redis|node|state)_/.test(name);
+    const mine = isCluster ? cluster : /^webhook_/.test(name) ? webhooks : own;
+    const group = isCompatible ? byApp : isNode ? node : mine;
     group?.push({ name, ...rest });
   }
   return Object.entries(groups)

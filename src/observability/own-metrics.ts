@@ -26,6 +26,13 @@ export const OWN_METRICS: readonly ServerMetric[] = [
     read: (sources) => (sources.isReady() ? 1 : 0),
   },
   {
+    type: "gauge",
+    name: "degraded",
+    help: "1 while the server is ready and something it stands on is not well: /health/ready says what.",
+    labels: [],
+    read: (sources) => (sources.isDegraded() ? 1 : 0),
+  },
+  {
     type: "counter",
     name: "connections_closed_total",
     help: "Established connections that have closed, by WebSocket close code (`other`: a code of the client's own).",

@@ -1,4 +1,5 @@
 /** Every metric of the server in one place: what `/metrics` shows and docs/metrics.md prints. */
+import { CLUSTER_METRICS, REDIS_COMMAND_DURATION } from "./cluster-metrics.ts";
 import { ADAPTER_RESOLVE_TIME, COMPATIBLE_METRICS } from "./compatible-metrics.ts";
 import type { HistogramDefinition, MetricsRegistry } from "./metrics-registry.ts";
 import type { ServerMetricsSources } from "./metrics-sources.ts";
@@ -11,6 +12,8 @@ export interface ServerObservations {
   httpRequest(route: string, seconds: number): void;
   /** From the decision of an event to the 2xx of the endpoint. */
   webhookDelivered(appId: string, endpoint: string, seconds: number): void;
+  /** `command`: the name of a command or script, never a key. */
+  redisCommand(command: string, seconds: number): void;
 }
 
 export const HTTP_REQUEST_DURATION: HistogramDefinition = {
@@ -27,6 +30,8 @@ export const WEBHOOK_DELIVERY_LATENCY: HistogramDefinition = {
   buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300],
 };
 
+const ALL_METRICS = [...COMPATIBLE_METRICS, ...OWN_METRICS, ...WEBHOOK_METRICS, ...CLUSTER_METRICS];
+
 /** Puts every metric into `registry` and answers what the rooms' callbacks are wired to. */
 export function registerServerMetrics(
   registry: MetricsRegistry,
@@ -38,17 +43,19 @@ export function registerServerMetrics(
     webhookEndpoints: onceATurn(async () => [...(await sources.webhookEndpoints())]),
     webhookStream: onceATurn(sources.webhookStream),
   };
-  for (const metric of [...COMPATIBLE_METRICS, ...OWN_METRICS, ...WEBHOOK_METRICS]) {
+  for (const metric of ALL_METRICS) {
     const expose = metric.type === "counter" ? registry.exposeTotal : registry.exposeGauge;
     expose(metric, () => metric.read(shared));
   }
   registry.createHistogram(ADAPTER_RESOLVE_TIME);
   const observeRequest = registry.createHistogram(HTTP_REQUEST_DURATION);
   const observeDelivery = registry.createHistogram(WEBHOOK_DELIVERY_LATENCY);
+  const observeCommand = registry.createHistogram(REDIS_COMMAND_DURATION);
   return {
     httpRequest: (route, seconds) => observeRequest({ route }, seconds),
     webhookDelivered: (appId, endpoint, seconds) =>
       observeDelivery({ app_id: appId, endpoint }, seconds),
+    redisCommand: (command, seconds) => observeCommand({ command }, seconds),
   };
 }
 

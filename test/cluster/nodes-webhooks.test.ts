@@ -15,7 +15,12 @@ import {
 /** The opcode of a frame that closes. */
 const CLOSE = 8;
 
-const TRANSITIONS = ["channel_occupied", "channel_vacated", "member_added", "member_removed"];
+const TRANSITIONS = [
+  "channel_occupied",
+  "channel_vacated",
+  "member_added",
+  "member_removed",
+] as const;
 
 /** The channel's events in the order of their arrival, `member_added ann`. */
 function told(receiver: WebhookReceiver, channel: string): readonly string[] {
@@ -52,7 +57,7 @@ test("a channel with subscribers on three nodes is occupied once and vacated onc
 test("a user with tabs on two nodes is added once, and removed after the last tab", async (t) => {
   const receiver = await startReceiver(t, APP);
   const cluster = await startNodes(t, 2, {
-    app: { webhooks: [{ url: receiver.url, event_types: TRANSITIONS }] },
+    app: { webhooks: [{ url: receiver.url, event_types: [...TRANSITIONS] }] },
   });
   const [a, b] = [nodeAt(cluster, 0), nodeAt(cluster, 1)];
   const tabs = [await a.raw(), await b.raw()];
@@ -70,7 +75,7 @@ test("a user with tabs on two nodes is added once, and removed after the last ta
 test("who leaves one node and returns on another within the grace causes no event", async (t) => {
   const receiver = await startReceiver(t, APP);
   const cluster = await startNodes(t, 2, {
-    app: { webhooks: [{ url: receiver.url, event_types: TRANSITIONS }] },
+    app: { webhooks: [{ url: receiver.url, event_types: [...TRANSITIONS] }] },
   });
   const [a, b] = [nodeAt(cluster, 0), nodeAt(cluster, 1)];
   const before = await a.raw();

@@ -11,6 +11,7 @@ async function scrape(changes: Partial<ServerMetricsSources> = {}, prefix = "") 
   const observe = registerServerMetrics(registry, { ...sampleSources(), ...changes });
   observe.httpRequest("/apps/:app_id/events", 0.002);
   observe.webhookDelivered("1", "orders", 0.2);
+  observe.redisCommand("write", 0.001);
   return readExposition(await registry.text());
 }
 

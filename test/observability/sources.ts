@@ -1,10 +1,20 @@
 /** Sources with a value in every metric, for tests and for the list of names. */
 import type { ServerMetricsSources } from "../../src/observability/metrics-sources.ts";
 
+const NO_CALLS = {
+  calls: 0,
+  errors: 0,
+  connectionFailures: 0,
+  timeouts: 0,
+  refusedSilent: 0,
+  refusedFull: 0,
+};
+
 export function sampleSources(): ServerMetricsSources {
   return {
     build: { version: "1.0.0", uwsPackage: "uWebSockets.js", uwsVersion: "20.57.0" },
     isReady: () => true,
+    isDegraded: () => true,
     apps: () => [
       {
         appId: "1",
@@ -33,6 +43,52 @@ export function sampleSources(): ServerMetricsSources {
     failures: () => ({ cache_read: 2 }),
     httpRequests: () => ({ "/apps/:app_id/events": { 200: 9, 401: 1 } }),
     cache: () => ({ entries: 1, bytes: 100, evictions: 2 }),
+    cluster: () => ({
+      isUp: true,
+      commands: { ...NO_CALLS, calls: 50, timeouts: 2 },
+      publishes: { ...NO_CALLS, calls: 70, refusedSilent: 3 },
+      memory: [
+        { usedBytes: 1_000, maxBytes: 4_000, policy: "noeviction" },
+        { usedBytes: 2_000, maxBytes: 4_000, policy: "allkeys-lru" },
+        { usedBytes: 3_000, maxBytes: 4_000, policy: "noeviction" },
+      ],
+      topics: 5,
+      bus: {
+        published: 70,
+        received: 60,
+        unknownMessages: 1,
+        unheardMessages: 2,
+        resubscriptions: 3,
+        probeFailures: 4,
+      },
+      adapter: {
+        delivered: 40,
+        echoes: 20,
+        malformed: 6,
+        clientEventFailures: 7,
+        publishFailures: 8,
+      },
+      state: {
+        writes: 9,
+        countSteps: 10,
+        joinSteps: 11,
+        leaveSteps: 12,
+        recordSteps: 13,
+        writeFailures: 14,
+        heartbeats: 15,
+        heartbeatFailures: 16,
+        reincarnations: 17,
+        stateLosses: 18,
+        writeLosses: 19,
+        nodesReaped: 20,
+        channelsReaped: 21,
+        recordsDropped: 22,
+        leavesForgotten: 23,
+        rosterReads: 24,
+        unavailable: 25,
+      },
+      health: { failingPartitions: 1, backlog: 26, leaseAgeMs: 4_500 },
+    }),
     webhookEndpoints: async () => [
       {
         appId: "1",

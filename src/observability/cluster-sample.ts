@@ -1,0 +1,68 @@
+/** What a node among others hands to the metrics. Everything without another word only grows. */
+
+export interface ClusterSample {
+  /** Now: Redis answers and is heard. */
+  readonly isUp: boolean;
+  readonly commands: RedisCallCounts;
+  readonly publishes: RedisCallCounts;
+  /** Of each master, as it said last. */
+  readonly memory: readonly {
+    readonly usedBytes: number;
+    /** 0: no limit. */
+    readonly maxBytes: number;
+    readonly policy: string;
+  }[];
+  /** Heard now. */
+  readonly topics: number;
+  readonly bus: {
+    readonly published: number;
+    readonly received: number;
+    readonly unknownMessages: number;
+    readonly unheardMessages: number;
+    readonly resubscriptions: number;
+    readonly probeFailures: number;
+  };
+  readonly adapter: {
+    readonly delivered: number;
+    readonly echoes: number;
+    readonly malformed: number;
+    readonly clientEventFailures: number;
+    readonly publishFailures: number;
+  };
+  readonly state: StateCounts;
+  /** Now. */
+  readonly health: {
+    readonly failingPartitions: number;
+    readonly backlog: number;
+    readonly leaseAgeMs: number | undefined;
+  };
+}
+
+export interface RedisCallCounts {
+  readonly calls: number;
+  readonly errors: number;
+  readonly connectionFailures: number;
+  readonly timeouts: number;
+  readonly refusedSilent: number;
+  readonly refusedFull: number;
+}
+
+export interface StateCounts {
+  readonly writes: number;
+  readonly countSteps: number;
+  readonly joinSteps: number;
+  readonly leaveSteps: number;
+  readonly recordSteps: number;
+  readonly writeFailures: number;
+  readonly heartbeats: number;
+  readonly heartbeatFailures: number;
+  readonly reincarnations: number;
+  readonly stateLosses: number;
+  readonly writeLosses: number;
+  readonly nodesReaped: number;
+  readonly channelsReaped: number;
+  readonly recordsDropped: number;
+  readonly leavesForgotten: number;
+  readonly rosterReads: number;
+  readonly unavailable: number;
+}
