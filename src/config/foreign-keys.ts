@@ -42,7 +42,7 @@ export function reshape(
 const CHANNEL_LIMITS = "Set max_channel_name_length in the app and cache.ttl_s.";
 const EVENT_LIMITS = "Set the max_event_ limits in the app.";
 const PRESENCE_LIMITS = "Set the max_presence_ limits in the app.";
-const ONE_NODE = "One node needs nothing beside it.";
+const ONE_NODE = "One node needs nothing beside it; several share the Redis of `redis`.";
 const RATES = "Set the _per_second limits in the app.";
 
 const FOREIGN_KEYS: ReadonlyMap<unknown, Readonly<Record<string, string>>> = new Map<

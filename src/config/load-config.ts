@@ -106,12 +106,22 @@ function readFile(
 
 /** Files are named relative to who names them: the configuration file, or the directory of the start. */
 function resolveFiles(layer: unknown, from: string): unknown {
-  if (!isRecord(layer) || !isRecord(layer.ssl)) return layer;
-  const ssl = Object.entries(layer.ssl).map(([key, value]) => {
+  if (!isRecord(layer)) return layer;
+  const { ssl, redis } = layer;
+  const resolved = { ...layer };
+  if (isRecord(ssl)) resolved.ssl = withAbsoluteFiles(ssl, from);
+  if (isRecord(redis) && isRecord(redis.tls)) {
+    resolved.redis = { ...redis, tls: withAbsoluteFiles(redis.tls, from) };
+  }
+  return resolved;
+}
+
+function withAbsoluteFiles(section: Readonly<Record<string, unknown>>, from: string): unknown {
+  const entries = Object.entries(section).map(([key, value]) => {
     const isPath = key.endsWith("_file") && typeof value === "string" && value !== "";
     return [key, isPath && !isAbsolute(value) ? resolve(from, value) : value];
   });
-  return { ...layer, ssl: Object.fromEntries(ssl) };
+  return Object.fromEntries(entries);
 }
 
 function replacedApps(fromFile: unknown, fromEnv: unknown): readonly string[] {

@@ -56,7 +56,13 @@ export function foundText(path: readonly PropertyKey[], found: unknown): string 
 }
 
 /** Keys whose values are never shown, nor what is inside them. */
-export const SECRET_KEYS: ReadonlySet<string> = new Set(["secret", "passphrase", "headers"]);
+export const SECRET_KEYS: ReadonlySet<string> = new Set([
+  "secret",
+  "passphrase",
+  "password",
+  "sentinel_password",
+  "headers",
+]);
 
 const LONGEST = 80;
 

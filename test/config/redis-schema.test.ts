@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { maskSecrets } from "../../src/config/mask.ts";
 import { readConfig } from "../../src/config/read-config.ts";
 
 function problems(redis: unknown): readonly string[] {
@@ -49,5 +50,21 @@ describe("the redis section", () => {
 
   test("keeps braces out of the key prefix, where they would take the place of hash tags", () => {
     assert.match(problems({ url: "redis://a", key_prefix: "{a}" }).join(), /redis\.key_prefix/);
+  });
+});
+
+describe("what --print shows of redis", () => {
+  test("has no password, neither of its own key nor in the url", () => {
+    const shown = JSON.stringify(
+      maskSecrets({
+        redis: {
+          url: "redis://ann:s3cret@10.0.0.1:6379/2",
+          password: "s3cret",
+          sentinel_password: "s3cret",
+        },
+      }),
+    );
+    assert.doesNotMatch(shown, /s3cret/);
+    assert.match(shown, /redis:\/\/ann:\*+@10\.0\.0\.1:6379\/2/);
   });
 });
