@@ -1,6 +1,7 @@
 /** Several nodes in this process that share a Redis of their own, as they would stand behind a load balancer. */
 import type { TestContext } from "node:test";
 import type { ConfigInput } from "../../src/config/config.ts";
+import { readExposition } from "../observability/exposition.ts";
 import { sendSigned } from "./http-request.ts";
 import { type Pipit, startPipit } from "./pipit.ts";
 import { type RedisServer, startRedis } from "./redis-server.ts";
@@ -54,4 +55,19 @@ export async function readFrom(
   const { status, text, json } = await sendSigned(node.port, { method: "GET", path, query });
   if (status !== 200) throw new Error(`${path} was answered with ${status}: ${text}`);
   return json;
+}
+
+/** The value of a metric, summed over the series that have the labels. */
+export async function metricOf(
+  node: Pipit,
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+): Promise<number> {
+  const { port } = node.server.address()?.metrics ?? {};
+  const reply = await fetch(`http://127.0.0.1:${port}/metrics`);
+  const family = readExposition(await reply.text()).get(`pipit_${name}`);
+  if (family === undefined) throw new Error(`There is no metric ${name}.`);
+  return family.series
+    .filter((one) => Object.entries(labels).every(([key, value]) => one.labels[key] === value))
+    .reduce((sum, { value }) => sum + value, 0);
 }
