@@ -23,14 +23,13 @@ import {
   type Loss,
   type Outbox,
   OutboxUnavailableError,
-  type RouteResult,
 } from "./outbox.ts";
 import { createRedisBacklogs } from "./redis-backlogs.ts";
-import { type Placed, readLane, readStream } from "./redis-entries.ts";
 import { createLaneCache, LANE_CACHE_BOUNDS, type LaneCacheBounds } from "./redis-lane-cache.ts";
 import { createRedisLanes, type RedisLanes } from "./redis-lanes.ts";
 import { createOwners, LEASE_MS } from "./redis-owners.ts";
-import { byLane, createRouting, type Placement, splitLaneName } from "./redis-routing.ts";
+import { createRouting, splitLaneName } from "./redis-routing.ts";
+import { createRedisSources } from "./redis-sources.ts";
 import { createWakeUps } from "./redis-wake.ts";
 import type { Now } from "./timer.ts";
 
@@ -77,14 +76,6 @@ export interface RedisOutboxCounters {
   readonly evictions: number;
 }
 
-/** What a partition's owner remembers of it. */
-interface Remembered {
-  /** Apps with events in their holding lane. */
-  held: Set<string> | undefined;
-  /** What was read last, by source (an app's holding lane or, as "", the stream) and id. */
-  readonly read: Map<string, ReadonlyMap<string, Placed>>;
-}
-
 export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
   const { redis, keys, owner, now, bounds, leaseMs = LEASE_MS } = parts;
   const { commands, bus } = redis;
@@ -98,11 +89,16 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
     maxDeadLetters,
     maxDeadLetterAgeMs,
   });
-  const move = createRouting({ commands, keys, owner, maxQueuedEvents, maxDeadLetters });
   const owners = createOwners({ commands, keys, owner, leaseMs, publishCommand });
   const cache = createLaneCache(lanes.read, parts.cacheBounds ?? LANE_CACHE_BOUNDS);
   const backlogs = createRedisBacklogs(commands, keys, lanes);
-  const remembered = new Map<number, Remembered>();
+  const sources = createRedisSources({
+    commands,
+    keys,
+    move: createRouting({ commands, keys, owner, maxQueuedEvents, maxDeadLetters }),
+    cache,
+    readHeldApps: (partition) => backlogs.members(partition, "holds"),
+  });
   const counters = { claims: 0, lost: 0, failures: 0 };
   let wake: ((partition: number) => void) | undefined;
   let lastExpired = -1;
@@ -150,59 +146,8 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
   }
 
   function forget(partition: number): void {
-    remembered.delete(partition);
+    sources.forget(partition);
     cache.forgetPartition(partition);
-  }
-
-  function recall(partition: number): Remembered {
-    let known = remembered.get(partition);
-    if (!known) {
-      known = { held: undefined, read: new Map() };
-      remembered.set(partition, known);
-    }
-    return known;
-  }
-
-  /** Only the owner changes what is held, so it need not ask again. */
-  async function heldApps(partition: number): Promise<Set<string>> {
-    const known = recall(partition);
-    known.held ??= new Set(await backlogs.members(partition, "holds"));
-    return known.held;
-  }
-
-  /** Without an epoch no node has registered since Redis lost everything: the ids are not known yet. */
-  async function readEvents(partition: number, heldApp: string | undefined, maxEvents: number) {
-    const source = heldApp === undefined ? ["ev"] : ["hold", heldApp];
-    const range = ["-", "+", "COUNT", maxEvents] as const;
-    const entries = commands.call("XRANGE", keys.key(partition, ...source), ...range);
-    if (heldApp !== undefined) return readLane(await entries, heldApp);
-    const epoch = commands.call("HGET", keys.key(partition, "meta"), "#epoch");
-    const [reply, number] = await Promise.all([entries, epoch]);
-    return typeof number === "string" ? readStream(reply, number, partition) : [];
-  }
-
-  async function route(
-    partition: number,
-    heldApp: string | undefined,
-    placements: readonly Placement[],
-  ): Promise<RouteResult | "lost"> {
-    const result = await move(partition, heldApp, placements);
-    if (result === "lost") return "lost";
-    const { left, isAsAsked, losses } = result;
-    const { held } = recall(partition);
-    for (const { route: chosen, placed } of placements) {
-      if (!chosen.endpointIds) held?.add(placed.event.appId);
-    }
-    if (heldApp !== undefined && left === 0) held?.delete(heldApp);
-    for (const { lane, events } of byLane(partition, placements)) {
-      if (isAsAsked) cache.append(lane, events);
-      else cache.forgetLane(lane);
-    }
-    if (!isAsAsked) recall(partition).held = undefined;
-    for (const { appId, endpointId } of losses) {
-      if (endpointId !== undefined) cache.forgetLane({ partition, appId, endpointId });
-    }
-    return { left, losses };
   }
 
   async function bury(
@@ -269,24 +214,9 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
       const dueInMs = await reach(partition, () => parts.sweep(partition));
       return dueInMs === undefined ? undefined : now() + dueInMs;
     },
-    heldApps: (partition) => reach(partition, async () => [...(await heldApps(partition))]),
-    async read(partition, heldApp, maxEvents) {
-      const events = await reach(partition, () => readEvents(partition, heldApp, maxEvents));
-      const byId = new Map(events.map((placed) => [placed.event.id, placed]));
-      recall(partition).read.set(heldApp ?? "", byId);
-      return events.map(({ event }) => event);
-    },
-    async route(partition, heldApp, routes) {
-      const read = recall(partition).read.get(heldApp ?? "");
-      const placements: Placement[] = [];
-      for (const each of routes) {
-        const placed = read?.get(each.id);
-        // What is held on stays where it is: taking it out would put it behind its followers.
-        const stays = heldApp !== undefined && !each.endpointIds;
-        if (placed && !stays) placements.push({ route: each, placed });
-      }
-      return change(partition, () => route(partition, heldApp, placements));
-    },
+    heldApps: (partition) => reach(partition, () => sources.heldApps(partition)),
+    read: (partition, ...source) => reach(partition, () => sources.read(partition, ...source)),
+    route: (partition, ...moves) => change(partition, () => sources.route(partition, ...moves)),
     lanes: (partition) =>
       reach(partition, async () =>
         (await backlogs.members(partition, "lanes")).map((name) => ({

@@ -2,12 +2,10 @@
  * Turns due leaves into events and moves events from each partition's stream into the lanes of the endpoints
  * that want them. One turn at a time per partition. Source: architecture.md §5, Sweep and Route.
  */
-import type { App } from "../apps/app.ts";
-import { isWebhookEventType } from "../protocol/webhook-event.ts";
 import { type DispatchContext, errorCode, LOOK_EVERY_MS } from "./context.ts";
 import type { Delivery } from "./delivery.ts";
-import type { Loss, OutboxEvent, Route } from "./outbox.ts";
 import { createRouteChoice } from "./route-choice.ts";
+import { createRouteResults } from "./route-results.ts";
 
 /** Events that are read and moved in one go. */
 const EVENTS_PER_ROUND = 200;
@@ -49,8 +47,9 @@ export function createRouter(
   delivery: Delivery,
   look: () => Promise<void>,
 ): Router {
-  const { outbox, settings, now, after, log, losses } = context;
+  const { outbox, now, after, log, losses } = context;
   const choice = createRouteChoice(context);
+  const results = createRouteResults(context, delivery);
   const partitions = Array.from({ length: outbox.partitions }, (_, number): Partition => {
     return {
       number,
@@ -62,7 +61,6 @@ export function createRouter(
       cancelSweep: undefined,
     };
   });
-  const counters = { heldDropped: 0 };
   let isRunning = false;
   let isFailing = false;
   let cancelLook: (() => void) | undefined;
@@ -141,50 +139,11 @@ export function createRouter(
       if (routes.length === 0) return;
       const result = await outbox.route(partition.number, heldApp, routes);
       if (result === "lost") return lost(partition.number);
-      for (const loss of result.losses) book(loss);
-      announce(partition.number, events.slice(0, routes.length), routes, chosen.apps);
+      for (const loss of result.losses) results.book(loss);
+      results.announce(partition.number, events.slice(0, routes.length), routes, chosen.apps);
       if (heldApp !== undefined && result.left === 0) choice.released(heldApp);
       if (result.left === 0 || stopAt !== -1 || partition.leaving) return;
     }
-  }
-
-  /** Tells the delivery what came into which lane, and counts it. */
-  function announce(
-    partition: number,
-    events: readonly OutboxEvent[],
-    routes: readonly Route[],
-    known: ReadonlyMap<string, App | undefined>,
-  ): void {
-    const counts = new Map<string, { appId: string; endpointId: string; count: number }>();
-    events.forEach(({ appId, type }, at) => {
-      for (const endpointId of routes[at]?.endpointIds ?? []) {
-        const { counters: endpoint } = delivery.endpoint(appId, endpointId);
-        if (isWebhookEventType(type)) endpoint.routed[type] += 1;
-        const name = `${appId}:${endpointId}`;
-        const lane = counts.get(name) ?? { appId, endpointId, count: 0 };
-        lane.count += 1;
-        counts.set(name, lane);
-      }
-    });
-    const { enabled, windowMs } = settings.batching;
-    for (const { appId, endpointId, count } of counts.values()) {
-      const batches = enabled && known.get(appId)?.settings.batchWebhooks === true;
-      delivery.routed({ partition, appId, endpointId }, count, batches ? windowMs : 0);
-    }
-  }
-
-  function book({ partition, appId, endpointId, buried, dropped }: Loss): void {
-    // Without any buried, they were dead letters that were too old.
-    const reason = buried === 0 && endpointId !== undefined ? "age" : "overflow";
-    losses.note(appId, endpointId, reason, buried, dropped);
-    if (endpointId === undefined) {
-      counters.heldDropped += dropped;
-      return;
-    }
-    const { counters: endpoint } = delivery.endpoint(appId, endpointId);
-    endpoint.dead += buried;
-    endpoint.dropped += dropped;
-    if (buried > 0) delivery.pushedOut({ partition, appId, endpointId });
   }
 
   function lost(number: number): void {
@@ -250,7 +209,7 @@ export function createRouter(
     // One that is being left is kept until nothing of it is under way.
     await Promise.all(partitions.filter((each) => each.isWanted || each.isMine).map(claim));
     for (const each of partitions) if (each.isMine && !each.isWanted) void leave(each);
-    for (const loss of await outbox.expireDeadLetters()) book(loss);
+    for (const loss of await outbox.expireDeadLetters()) results.book(loss);
     losses.flush(false);
     await look();
   }
@@ -263,7 +222,7 @@ export function createRouter(
   }
 
   return {
-    counters,
+    counters: results.counters,
     wake,
     async start() {
       isRunning = true;
