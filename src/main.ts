@@ -2,7 +2,9 @@
 /** The process behind `pipit`: hands the outside world to the command line. */
 import { runCli } from "./cli/run.ts";
 import { createLogger } from "./observability/logger.ts";
+import { checkRedis } from "./redis/check-redis.ts";
 import { createServer } from "./server.ts";
+import { redisSettings } from "./server-settings.ts";
 import { loadUws } from "./transport/uws.ts";
 import { VERSION } from "./version.ts";
 
@@ -17,6 +19,7 @@ const exitCode = await runCli(process.argv.slice(2), {
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
   createServer,
+  checkRedis: (config) => checkRedis(redisSettings(config) ?? {}),
   loadedUws: async () => (await loadUws()).loaded,
   process,
   logFatal: (log, error, message) => createLogger(log).fatal({ err: error }, message),

@@ -12,6 +12,7 @@ interface ConfigOptions {
   readonly metricsPort?: number;
   readonly logLevel?: string;
   readonly print?: boolean;
+  readonly connect?: boolean;
 }
 
 /** Runs `args` (without node and script). The exit code, or undefined while a server goes on running. */
@@ -32,9 +33,10 @@ export async function runCli(args: readonly string[], world: World): Promise<num
   withConfigOptions(program.command("check"))
     .description("say everything that is wrong with the configuration")
     .option("--print", "print the configuration in effect, secrets masked")
-    .action((options: ConfigOptions) => {
-      const print = options.print === true;
-      exitCode = check(world, { file: options.config, flags: flagsOf(options), print });
+    .option("--connect", "try to reach Redis, too, and say what is wrong with it")
+    .action(async (options: ConfigOptions) => {
+      const { config: file, print = false, connect = false } = options;
+      exitCode = await check(world, { file, flags: flagsOf(options), print, connect });
     });
   program
     .command("version")

@@ -2,6 +2,8 @@
 import type { AppConfig, Config } from "../config/config.ts";
 import type { CommandedServer } from "./world.ts";
 
+type RedisConfig = NonNullable<Config["redis"]>;
+
 export interface Origin {
   readonly version: string;
   /** The file that the configuration came from. */
@@ -22,11 +24,28 @@ export function startText(config: Config, server: CommandedServer, origin: Origi
     ["Metrics", config.metrics.enabled ? metrics : "off"],
     ...config.app_manager.apps.map((app, index) => [index === 0 ? "Apps" : "", appText(app)]),
     ["Drivers", driverText(drivers)],
+    ...(config.redis === undefined ? [] : [["Redis", redisText(config.redis)]]),
     ["Native", `${uws?.name ?? "not loaded"} ${uws?.version ?? ""}, Node ${process.versions.node}`],
     ["Config", origin.file ?? "defaults, environment and flags"],
   ];
   const body = lines.map(([name = "", text = ""]) => `  ${name.padEnd(10)}${text}\n`).join("");
   return `Pipit ${origin.version} is listening.\n\n${body}\n${nextText(config, port)}`;
+}
+
+/** Where the other nodes are met. A password in the URL is no business of whoever reads this. */
+function redisText(redis: RedisConfig): string {
+  const { url, sentinels, master_name, cluster, key_prefix, partitions } = redis;
+  const place = sentinels
+    ? `${master_name} of the sentinels ${sentinels.join(", ")}`
+    : cluster
+      ? `cluster of ${cluster.join(", ")}`
+      : withoutCredentials(url ?? "");
+  return `${place}, keys ${key_prefix}*, ${partitions} partitions`;
+}
+
+function withoutCredentials(text: string): string {
+  const { protocol, host, pathname } = new URL(text);
+  return `${protocol}//${host}${pathname}`;
 }
 
 /** `memory (apps, adapter, cache)`: parts with one driver together. */

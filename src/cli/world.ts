@@ -1,6 +1,7 @@
 /** What the commands need from outside, handed in by `main.ts` and by tests. */
 import type { Config, ConfigInput } from "../config/config.ts";
 import type { Environment } from "../config/environment.ts";
+import type { RedisCheck } from "../redis/check-redis.ts";
 
 export interface World {
   readonly env: Environment;
@@ -12,6 +13,8 @@ export interface World {
   out(text: string): void;
   err(text: string): void;
   createServer(config: ConfigInput): CommandedServer;
+  /** Tries the Redis of a configuration that has one; changes nothing there. */
+  checkRedis(config: Config): Promise<RedisCheck>;
   /** Which uWebSockets.js this machine loads. Rejects with PIPIT_UWS_UNAVAILABLE. */
   loadedUws(): Promise<{ readonly name: string; readonly version: string }>;
   readonly process: ProcessEvents;

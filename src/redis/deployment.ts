@@ -15,13 +15,23 @@ export class RedisDeploymentError extends Error {
 export async function joinDeployment(commands: Commands, keys: Keys): Promise<void> {
   const reply = await commands.runScript(JOIN, [keys.meta], [SCHEMA_VERSION, keys.partitions]);
   const [schema, partitions] = Array.isArray(reply) ? reply.map(Number) : [];
+  const problem = deploymentProblem(keys, schema, partitions);
+  if (problem !== undefined) throw problem;
+}
+
+/** Why this node may not join a deployment of that schema and so many partitions. */
+export function deploymentProblem(
+  keys: Keys,
+  schema: number | undefined,
+  partitions: number | undefined,
+): RedisDeploymentError | undefined {
   if (schema !== SCHEMA_VERSION) {
-    throw new RedisDeploymentError(
+    return new RedisDeploymentError(
       `Nodes with data of schema ${schema} use the key prefix ${JSON.stringify(keys.prefix)}, this one has schema ${SCHEMA_VERSION}: stop them all, delete the key ${JSON.stringify(keys.meta)}, and start the new release.`,
     );
   }
-  if (partitions === keys.partitions) return;
-  throw new RedisDeploymentError(
+  if (partitions === keys.partitions) return undefined;
+  return new RedisDeploymentError(
     `The deployment with the key prefix ${JSON.stringify(keys.prefix)} has ${partitions} partitions, redis.partitions is ${keys.partitions}: set it to ${partitions}; or to change it, stop all nodes, let their webhooks drain first, and delete the key ${JSON.stringify(keys.meta)}.`,
   );
 }

@@ -41,6 +41,7 @@ export function fakeWorld(cwd: string, over: Partial<World & CommandedServer> = 
       served.push(config);
       return server;
     },
+    checkRedis: async () => ({ problems: [], warnings: [] }),
     loadedUws: async () => ({ name: "native-pack", version: "1.2.3" }),
     process: {
       on: (event, listener) => listeners.set(event, listener),

@@ -33,6 +33,23 @@ describe("pipit start", () => {
     assert.equal(err, "");
   });
 
+  test("says where the other nodes are met, without the password", async (t) => {
+    for (const [redis, place] of [
+      [{ url: "redis://user:hush@10.0.0.1:6379/2" }, "redis://10.0.0.1:6379/2"],
+      [
+        { sentinels: ["10.0.0.1:26379"], password: "hush" },
+        "mymaster of the sentinels 10.0.0.1:26379",
+      ],
+      [{ cluster: ["10.0.0.1:6379", "10.0.0.2:6379"] }, "cluster of 10.0.0.1:6379, 10.0.0.2:6379"],
+    ] as const) {
+      const world = fakeWorld(folder(t, { ...GOOD, redis }));
+      await runCli(["start"], world);
+      const line = /^ {2}Redis +(.+)$/m.exec(world.written.out)?.[1];
+      assert.equal(line, `${place}, keys pipit:*, 64 partitions`);
+      assert.doesNotMatch(world.written.out, /hush/);
+    }
+  });
+
   test("writes no text among JSON lines", async (t) => {
     const json = { ...GOOD, log: { format: "json" } };
     const world = fakeWorld(folder(t, json), { isTerminal: false });
@@ -129,6 +146,38 @@ describe("pipit check", () => {
     assert.equal(printed.port, 7);
     assert.equal(printed.app_manager.apps[0].secret, "********");
     assert.equal(printed.webhooks.retry.budget_s, 300);
+  });
+
+  test("--connect tries Redis, and fails where a node could not start", async (t) => {
+    const clustered = { ...GOOD, redis: { url: "redis://user:hush-hush@10.0.0.1:6379" } };
+    const tried: unknown[] = [];
+    const connected = async (problems: readonly string[], warnings: readonly string[]) => {
+      const world = fakeWorld(folder(t, clustered), {
+        checkRedis: async ({ redis }) => {
+          tried.push(redis?.url);
+          return { problems, warnings };
+        },
+      });
+      return { code: await runCli(["check", "--connect"], world), ...world.written };
+    };
+    const well = await connected([], ["it may evict"]);
+    assert.equal(well.code, 0);
+    assert.match(well.out, /^Redis can be used\.$/m);
+    assert.equal(well.err, "warning: it may evict\n");
+    const ill = await connected(["redis: cannot be used: ECONNREFUSED"], []);
+    assert.equal(ill.code, 1);
+    assert.match(ill.err, /^redis: cannot be used: ECONNREFUSED$/m);
+    assert.doesNotMatch(ill.out, /can be used/);
+    assert.deepEqual(tried, [clustered.redis.url, clustered.redis.url]);
+  });
+
+  test("--connect without redis says that there is nothing to try, and without it nothing is tried", async (t) => {
+    const alone = fakeWorld(folder(t, GOOD));
+    assert.equal(await runCli(["check", "--connect"], alone), 0);
+    assert.match(alone.written.err, /no redis in the configuration/);
+    const checkRedis = () => Promise.reject(new Error("must not be tried"));
+    const world = fakeWorld(folder(t, { ...GOOD, redis: { url: "redis://h" } }), { checkRedis });
+    assert.equal(await runCli(["check"], world), 0);
   });
 });
 
