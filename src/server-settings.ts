@@ -27,6 +27,7 @@ export function transportSettings(config: Config): TransportSettings {
   return {
     host: config.host,
     port: config.port,
+    isPortShared: config.reuse_port,
     pathPrefix: config.path_prefix,
     ssl:
       ssl === undefined

@@ -13,6 +13,11 @@ export function configWarnings(config: Config): readonly string[] {
       "app_manager.apps: no app is configured, so every client is refused with 4001. Add one, or set PIPIT_APP_ID, PIPIT_APP_KEY and PIPIT_APP_SECRET.",
     );
   }
+  if (config.reuse_port && config.redis === undefined) {
+    warnings.push(
+      "reuse_port: without redis the processes on the port know nothing of each other: a client hears only what is published through its own. Configure redis, or leave reuse_port off.",
+    );
+  }
   const open = apps.filter(hasSampleSecret).map(({ id }) => JSON.stringify(id));
   if (open.length > 0 && !isLoopback(config.host)) {
     warnings.push(

@@ -13,6 +13,8 @@ export interface TransportSettings {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
+  /** Other processes may listen on the port too, and the system deals connections out among them. */
+  readonly isPortShared: boolean;
   readonly pathPrefix: string;
   readonly ssl: TlsSettings | undefined;
   readonly trustedProxies: readonly string[];
@@ -72,6 +74,9 @@ export class TlsUnusableError extends Error {
   }
 }
 
+/** What the library calls LIBUS_LISTEN_DEFAULT and does not export. */
+const LISTEN_SHARED = 0;
+
 export function createTransport(settings: TransportSettings, log: Log): Transport {
   const counters = createTransportCounters();
   const heartbeat = createHeartbeat(settings.activityTimeoutS, settings.pongTimeoutS);
@@ -96,7 +101,7 @@ export function createTransport(settings: TransportSettings, log: Log): Transpor
         log,
       });
       serveHttp(app, { api, proxies, counters });
-      listening = await listenOn(app, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, settings);
+      listening = await listenOn(app, uws, settings);
       heartbeat.start();
     },
     port: () =>
@@ -127,14 +132,15 @@ function createTlsApp(uws: LoadedUws["uws"], ssl: TlsSettings): TemplatedApp {
   }
 }
 
-/** Exclusively: two processes would otherwise share the port in silence. */
+/** Exclusively unless told otherwise: two processes would else share the port in silence. */
 function listenOn(
   app: TemplatedApp,
-  exclusively: number,
-  { host, port }: TransportSettings,
+  uws: LoadedUws["uws"],
+  { host, port, isPortShared }: TransportSettings,
 ): Promise<us_listen_socket> {
+  const options = isPortShared ? LISTEN_SHARED : uws.LIBUS_LISTEN_EXCLUSIVE_PORT;
   return new Promise((resolve, reject) => {
-    app.listen(host, port, exclusively, (socket) => {
+    app.listen(host, port, options, (socket) => {
       if (socket === false) reject(new PortUnavailableError(host, port));
       else resolve(socket);
     });

@@ -309,6 +309,12 @@ describe("warnings", () => {
     assert.equal(warnings(apps({ ...hook, id: "a" }, { ...hook, id: "b" })), "");
   });
 
+  test("a shared port whose processes cannot hear each other is worth one", () => {
+    const shared = { app_manager: { apps: [APP] }, reuse_port: true };
+    assert.match(warnings(shared), /^reuse_port: without redis/);
+    assert.equal(warnings({ ...shared, redis: { url: "redis://127.0.0.1" } }), "");
+  });
+
   test("no app at all is worth one", () => {
     assert.match(warnings({}), /no app is configured/);
   });
