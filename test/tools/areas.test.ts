@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
-import { areaOf, findAreas } from "./areas.ts";
+import { fileURLToPath } from "node:url";
+import { areaOf, findAreas, findRedisTests } from "./areas.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 function project(t: TestContext, files: readonly string[]): string {
   const root = mkdtempSync(join(tmpdir(), "pipit-areas-"));
@@ -41,5 +44,35 @@ describe("findAreas", () => {
   test("the folder decides, not a word in the file's name", () => {
     assert.equal(areaOf("test/webhooks/integration.test.ts"), "unit");
     assert.equal(areaOf("test/integration/x.test.ts"), "integration");
+  });
+});
+
+describe("findRedisTests", () => {
+  test("takes the room, the drivers and the cluster, wherever they lie", (t) => {
+    const root = project(t, [
+      "test/adapters/local-adapter.test.ts",
+      "test/adapters/redis-adapter.test.ts",
+      "test/cluster/nodes.test.ts",
+      "test/faults/redis-webhooks.test.ts",
+      "test/redis/bus.test.ts",
+      "test/redis/open-connections.ts",
+    ]);
+    assert.deepEqual(findRedisTests(root), [
+      "test/adapters/redis-adapter.test.ts",
+      "test/cluster/nodes.test.ts",
+      "test/faults/redis-webhooks.test.ts",
+      "test/redis/bus.test.ts",
+    ]);
+  });
+
+  test("no test of this project that starts a Redis is left out", () => {
+    const found = new Set(findRedisTests(ROOT));
+    const starts = /from "\.\.\/support\/(?:redis-\w+|nodes)\.ts"/;
+    for (const { files } of findAreas(ROOT)) {
+      for (const file of files) {
+        if (!starts.test(readFileSync(join(ROOT, file), "utf8"))) continue;
+        assert.ok(found.has(file), `${file} starts a Redis: name it redis-….test.ts`);
+      }
+    }
   });
 });

@@ -26,13 +26,22 @@ export interface TestArea {
 
 /** Areas that have tests, the unit tests first. `root` is the project's folder. */
 export function findAreas(root: string): readonly TestArea[] {
-  const files = readdirSync(join(root, "test"), { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".test.ts"))
-    .map((file) => join("test", file))
-    .sort();
+  const files = findTests(root);
   return [UNIT, ...OWN_AREAS]
     .map((name) => ({ name, files: files.filter((file) => areaOf(file) === name) }))
     .filter((area) => area.files.length > 0);
+}
+
+/** Tests that stand on a Redis: of the room `redis/`, of the Redis drivers, and of many nodes. */
+export function findRedisTests(root: string): readonly string[] {
+  return findTests(root).filter((file) => /^test\/(?:redis|cluster)\/|\/redis-[^/]*$/.test(file));
+}
+
+function findTests(root: string): readonly string[] {
+  return readdirSync(join(root, "test"), { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".test.ts"))
+    .map((file) => join("test", file))
+    .sort();
 }
 
 /** `file` is relative to the project's folder: `test/http/routes.test.ts`. */

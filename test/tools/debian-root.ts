@@ -1,8 +1,16 @@
 /** The root file system of another Debian release in a folder, made by debootstrap and removed afterwards. */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { CommandResult, Runner } from "./command.ts";
 import type { Program } from "./programs.ts";
 
@@ -19,16 +27,23 @@ export interface DebianRoot {
   bootstrap(): Promise<void>;
   /** Runs a program inside, with `path` as its `/`. */
   run(program: string, args: readonly string[], timeoutMs: number): Promise<CommandResult>;
+  /**
+   * Writes `file`, which runs `program` of this root with this root's libraries, and yet outside: it sees the
+   * files and ports of the machine, and signals reach it. `program` is a path inside, `/usr/bin/redis-server`.
+   */
+  expose(program: string, file: string): void;
   /** Unmounts and deletes everything. May be called more than once. */
   remove(): void;
 }
 
-/** What Node needs besides itself. */
-const PACKAGES = ["libstdc++6", "libatomic1", "ca-certificates"];
 const BOOTSTRAP_TIMEOUT_MS = 480_000;
 
-/** Packages come from where this machine has its own. */
-export function createDebianRoot(release: string, runner: Runner): DebianRoot {
+/** With `packages` besides the least that Debian needs; they come from where this machine has its own. */
+export function createDebianRoot(
+  release: string,
+  packages: readonly string[],
+  runner: Runner,
+): DebianRoot {
   const path = mkdtempSync(join(tmpdir(), `pipit-${release}-`));
   const proc = join(path, "proc");
   return {
@@ -37,7 +52,7 @@ export function createDebianRoot(release: string, runner: Runner): DebianRoot {
       if (process.getuid?.() !== 0) {
         throw new Error("A Debian root needs root: sudo npm run test:platforms");
       }
-      const include = `--include=${PACKAGES.join(",")}`;
+      const include = `--include=${packages.join(",")}`;
       const { exitCode } = await runner.run(
         "debootstrap",
         ["--variant=minbase", include, release, path, mirror()],
@@ -54,6 +69,12 @@ export function createDebianRoot(release: string, runner: Runner): DebianRoot {
       };
       return runner.run("chroot", [path, program, ...args], { env, timeoutMs });
     },
+    expose(program, file) {
+      const loader = findLoader(path);
+      const command = [loader, "--library-path", dirname(loader), join(path, program)];
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, `#!/bin/sh\nexec ${command.join(" ")} "$@"\n`, { mode: 0o755 });
+    },
     remove() {
       if (isMounted(proc)) execFileSync("umount", [proc]);
       // Deleting through a mount would reach into the kernel's own files.
@@ -61,6 +82,16 @@ export function createDebianRoot(release: string, runner: Runner): DebianRoot {
       rmSync(path, { recursive: true, force: true });
     },
   };
+}
+
+/** The loader of dynamic libraries, which stands among them: `usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2`. */
+function findLoader(root: string): string {
+  const libraries = join(root, "usr", "lib");
+  for (const folder of readdirSync(libraries).filter((name) => name.endsWith("-linux-gnu"))) {
+    const name = readdirSync(join(libraries, folder)).find((file) => file.startsWith("ld-linux-"));
+    if (name !== undefined) return join(libraries, folder, name);
+  }
+  throw new Error(`There is no dynamic loader in ${libraries}.`);
 }
 
 function isMounted(path: string): boolean {
