@@ -68,6 +68,9 @@ export interface Lane {
   close(): void;
 }
 
+/** One that fails alone is a hiccup, through which the order of the steps is kept. */
+const FAILURES_UNTIL_COLLAPSE = 2;
+
 interface Flight {
   readonly seq: number;
   readonly steps: readonly { readonly channel: TrackedChannel; readonly step: Step }[];
@@ -138,6 +141,7 @@ export function createLane(
         failures += 1;
         counters.writeFailures += 1;
         hooks.failing(partition, error);
+        if (failures === FAILURES_UNTIL_COLLAPSE) for (const channel of dirty) collapseNow(channel);
         await pause();
       }
     }
@@ -312,6 +316,15 @@ export function createLane(
     }
   }
 
+  /** Who comes and goes while Redis is away leaves nothing behind. */
+  function collapseNow(channel: TrackedChannel): void {
+    if (!channel.isCollapsed) {
+      counters.collapses += 1;
+      collapse(channel);
+    }
+    dropIfSpent(channel);
+  }
+
   function dropIfSpent(channel: TrackedChannel): void {
     if (!isSpent(channel) || !channels.delete(channel)) return;
     dirty.delete(channel);
@@ -356,12 +369,8 @@ export function createLane(
       start();
     },
     changed(channel) {
-      if (!channel.isCollapsed && (failures > 0 || channel.steps.size > MAX_ORDERED_STEPS)) {
-        counters.collapses += 1;
-        collapse(channel);
-      }
-      // Whoever comes and goes while Redis is away leaves nothing behind.
-      dropIfSpent(channel);
+      const isTooMuch = channel.steps.size > MAX_ORDERED_STEPS;
+      if (failures >= FAILURES_UNTIL_COLLAPSE || isTooMuch) collapseNow(channel);
       if (isSettled(channel) || !channels.has(channel)) return;
       dirty.add(channel);
       start();

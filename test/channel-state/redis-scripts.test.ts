@@ -294,6 +294,22 @@ describe("scripts of the channel state", () => {
     );
 
     rule(
+      "a list that ends and begins anew in one write has another version each time",
+      async (opened) => {
+        const { write, messages } = opened;
+        const again: [string, Step][] = [
+          [ROOM, join("u1")],
+          [ROOM, leave("u1")],
+        ];
+        await write(1, [...again, ...again, ...again]);
+        const told = () => messages.filter((text) => text.startsWith("member"));
+        await until("all changes have come", () => told().length === 6);
+        const versions = told().map((text) => JSON.parse(text.slice(7)).version);
+        assert.equal(new Set(versions).size, 6);
+      },
+    );
+
+    rule(
       "what is restored is no news, and a place is not refused to who is restored",
       async (opened) => {
         const { write, events, messages, redis } = opened;

@@ -13,7 +13,6 @@ import { sweepPartition } from "../../src/channel-state/redis-sweep.ts";
 import { SILENT_LOG } from "../../src/protocol/log.ts";
 import { createRedisConnections, type RedisConnections } from "../../src/redis/connections.ts";
 import type { RedisSettings } from "../../src/redis/settings.ts";
-import type { RedisServer } from "../support/redis-server.ts";
 import { announced } from "./channel-state-under-test.ts";
 
 export const PARTITIONS = 4;
@@ -42,7 +41,8 @@ export interface OpenedRedisState {
 }
 
 export interface RedisStateOptions {
-  readonly server: Pick<RedisServer, "url">;
+  /** `url` undefined: `redisSettings` say where Redis is. */
+  readonly server: { readonly url: string | undefined };
   readonly keyPrefix: string;
   readonly nodeName?: string;
   readonly partitions?: number;
@@ -50,7 +50,7 @@ export interface RedisStateOptions {
   readonly redisSettings?: Partial<RedisSettings>;
   readonly announce?: RedisChannelStateParts["announce"];
   /** What the state sees of the connections, for tests that make calls fail or happen twice. */
-  readonly wrap?: (redis: RedisConnections) => StateRedis;
+  readonly wrap?: (redis: StateRedis) => StateRedis;
 }
 
 /** Resolves when the node has registered everywhere. */

@@ -1,6 +1,5 @@
 /** What must be so of the state in Redis, and of everything that was told. */
 import { isDeepStrictEqual } from "node:util";
-import type { Keys } from "../../src/redis/keys.ts";
 import {
   type OpenedRedisState,
   readEvents,
@@ -85,11 +84,12 @@ export function checkEvents(events: readonly StreamEvent[]): EventReport {
 
 /** Keys that should not be there any longer once all have gone. */
 export async function leftOver(
-  server: RedisServer,
-  keys: Pick<Keys, "prefix">,
+  servers: readonly RedisServer[],
+  keyPrefix: string,
 ): Promise<readonly string[]> {
-  const found = (await server.call("KEYS", `${keys.prefix}*`)) as string[];
-  return found.filter((key) => !/(:ev|:hb|:meta)$/.test(key) && key !== `${keys.prefix}meta`);
+  const each = await Promise.all(servers.map((server) => server.call("KEYS", `${keyPrefix}*`)));
+  const found = each.flat() as string[];
+  return found.filter((key) => !/(:ev|:hb|:meta)$/.test(key) && key !== `${keyPrefix}meta`);
 }
 
 function text(counts: { readonly subscriptions: number; readonly users: number }): string {

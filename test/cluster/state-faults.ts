@@ -1,6 +1,5 @@
 /** Calls to Redis as a bad network carries them: twice, late, without their answer, or not at all. */
 import type { StateRedis } from "../../src/channel-state/redis-state-context.ts";
-import type { RedisConnections } from "../../src/redis/connections.ts";
 import { RedisUnavailableError } from "../../src/redis/redis-unavailable.ts";
 
 /** Probabilities from 0 to 1. */
@@ -27,11 +26,7 @@ export const NO_FAULTS: Faults = {
 
 const LONGEST_DELAY_MS = 60;
 
-export function withFaults(
-  redis: RedisConnections,
-  faults: Faults,
-  random: () => number,
-): StateRedis {
+export function withFaults(redis: StateRedis, faults: Faults, random: () => number): StateRedis {
   const { commands } = redis;
   const refuse = () => Promise.reject(new RedisUnavailableError("The test lets nothing through."));
   return {

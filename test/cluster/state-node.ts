@@ -46,6 +46,8 @@ export interface StateNodeOptions extends RedisStateOptions {
   readonly maxMembers: (channel: string) => number;
   readonly isAnnounced: (channel: string) => boolean;
   readonly faults?: Partial<Faults>;
+  /** A client has joined with this list. */
+  readonly joined?: (channel: string, list: ReadonlyMap<string, string>) => void;
 }
 
 export async function openStateNode(options: StateNodeOptions): Promise<StateNode> {
@@ -60,7 +62,7 @@ export async function openStateNode(options: StateNodeOptions): Promise<StateNod
   const opened = await openRedisState({
     ...options,
     nodeName: name,
-    wrap: (redis) => withFaults(redis, faults, random),
+    wrap: (redis) => (options.wrap ?? ((each) => each))(withFaults(redis, faults, random)),
     announce: {
       memberAdded(_app, channel, { userId, userInfoJson }) {
         for (const list of listsOf(channel)) {
@@ -119,6 +121,7 @@ export async function openStateNode(options: StateNodeOptions): Promise<StateNod
     if (!subscription.list.has(member.userId)) {
       complaints.push(`${name}: ${member.userId} joined ${channel} and is not in its list`);
     }
+    options.joined?.(channel, subscription.list);
   }
 
   function signOut(userId: string): void {

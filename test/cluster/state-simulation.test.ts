@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { availableParallelism } from "node:os";
 import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { hashSlot } from "../../src/redis/hash-slot.ts";
+import { createKeys } from "../../src/redis/keys.ts";
+import { type RedisCluster, startRedisCluster } from "../support/redis-cluster.ts";
 import { startRedis } from "../support/redis-server.ts";
-import { type Loss, type SimulationReport, simulate } from "./state-simulation.ts";
+import { type Loss, PARTITIONS, type SimulationReport, simulate } from "./state-simulation.ts";
 
 /** 200 on demand. */
 const SEEDS = Number(process.env.SEEDS ?? 20);
@@ -21,7 +25,7 @@ test(`through crashes, zombies, repeated calls and losses the state converges to
     for (let n = seeds.shift(); n !== undefined; n = seeds.shift()) {
       const loss = LOSSES[n % LOSSES.length] ?? "none";
       const seed = BASE_SEED + n;
-      const report = await simulate(server, { seed, operations: OPERATIONS, loss });
+      const report = await simulate({ servers: [server] }, { seed, operations: OPERATIONS, loss });
       reports.push({ ...report, loss, seed });
     }
   };
@@ -42,3 +46,25 @@ test(`through crashes, zombies, repeated calls and losses the state converges to
   assert.ok(sum("crashes") > 0 && sum("silences") > 0 && sum("reaped") > 0, "faults have happened");
   assert.ok(sum("losses") > 0 && sum("reincarnations") > 0, "losses have happened");
 });
+
+test(`on a Redis Cluster, with a slot that moves meanwhile, it does so too (SEED=${BASE_SEED})`, async (t) => {
+  const cluster = await startRedisCluster(t);
+  const { servers, nodes } = cluster;
+  const simulation = { seed: BASE_SEED, operations: OPERATIONS, loss: "none" } as const;
+  const running = simulate({ servers, cluster: nodes }, simulation);
+  const moving = moveSlots(cluster);
+  const { problems, anomalies, reaped } = await running;
+  await moving;
+  assert.deepEqual(problems, [], `seed ${BASE_SEED}`);
+  assert.deepEqual(anomalies, [], `seed ${BASE_SEED}`);
+  assert.ok(reaped > 0);
+});
+
+/** Every partition of the simulation to another master, one after the other. */
+async function moveSlots(cluster: RedisCluster): Promise<void> {
+  const { key, partitions } = createKeys({ prefix: "", partitions: PARTITIONS });
+  for (let p = 0; p < partitions; p++) {
+    await delay(300);
+    await cluster.moveSlot(hashSlot(key(p, "hb")));
+  }
+}

@@ -5,6 +5,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { sweepPartition } from "../../src/channel-state/redis-sweep.ts";
+import type { RedisEndpoint } from "../../src/redis/settings.ts";
 import {
   type OpenedRedisState,
   openRedisState,
@@ -38,7 +39,7 @@ export interface SimulationReport {
   readonly reincarnations: number;
 }
 
-const PARTITIONS = 8;
+export const PARTITIONS = 8;
 const NODES = 4;
 const CHANNELS = 24;
 const USERS = 6;
@@ -47,8 +48,14 @@ const FAULTS = { twice: 0.05, lostAnswer: 0.02, lateCopy: 0.02 };
 /** The channel in which not everybody finds room. */
 const SMALL = "presence-0";
 
+/** Where the simulation runs: one server, or the masters of a Redis Cluster. Losses only on one server. */
+export interface SimulationServers {
+  readonly servers: readonly RedisServer[];
+  readonly cluster?: readonly RedisEndpoint[];
+}
+
 export async function simulate(
-  server: RedisServer,
+  { servers, cluster }: SimulationServers,
   simulation: Simulation,
 ): Promise<SimulationReport> {
   const { seed, operations, loss } = simulation;
@@ -65,7 +72,11 @@ export async function simulate(
     firstRetryMs: 5,
     longestRetryMs: 50,
   };
-  const common = { server, keyPrefix, partitions: PARTITIONS, settings };
+  const server = firstOf(servers);
+  const where = { url: cluster ? undefined : server.url };
+  const redisSettings = cluster ? { cluster } : {};
+  const partitions = PARTITIONS;
+  const common = { server: where, redisSettings, keyPrefix, partitions, settings };
   const observer = await openRedisState({ ...common, nodeName: "observer" });
   let opened = 0;
   const open = (): Promise<StateNode> => {
@@ -163,7 +174,7 @@ export async function simulate(
   };
   await expect("the state and every list equal the truth", () => differences(observer, nodes));
   for (const node of nodes) node.leaveAll();
-  await expect("nothing is left when all have gone", () => leftOver(server, { prefix: keyPrefix }));
+  await expect("nothing is left when all have gone", () => leftOver(servers, keyPrefix));
   clearInterval(sweeping);
   const events = [...lostEvents, ...(await readAllEvents(observer))];
   const { anomalies, present } = checkEvents(events);
@@ -193,6 +204,12 @@ export async function simulate(
     reaped: sum("nodesReaped") + observer.state.counters.nodesReaped,
     reincarnations: sum("reincarnations"),
   };
+}
+
+function firstOf(servers: readonly RedisServer[]): RedisServer {
+  const [server] = servers;
+  if (!server) throw new RangeError("The simulation needs a server.");
+  return server;
 }
 
 function sweepAll({ redis }: OpenedRedisState): void {

@@ -9,7 +9,9 @@ end
 -- Answers the version that the roster has from now on.
 local function tellChange(channel, userJson, info)
   local before = versionOf(channel)
-  local version = digits(math.max(tonumber(before) + 1, nowUs))
+  -- TIME stands still in a script: when the list ends and begins anew in one, it must not have one version twice.
+  channel.version = math.max(tonumber(before), channel.version or 0, nowUs - 1) + 1
+  local version = digits(channel.version)
   local change = '{"previous":' .. before .. ',"version":' .. version .. ',"user_id":' .. userJson
   if info then change = change .. ',"user_info":' .. cjson.encode(info) end
   redis.call(publish, channel.topic, "\1\4" .. change .. "}")
