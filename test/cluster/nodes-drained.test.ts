@@ -30,8 +30,13 @@ test("clients of a drained node return on another without a vacated or member_re
   const ids = () => clients.map(({ pusher }) => pusher.connection.socket_id);
   const before = ids();
 
+  const stopped = a.server.close();
+  // Until the balancer has looked, clients who are sent away may be sent back, and are sent away again.
+  await until("the node says that it is not ready", async () => {
+    return (await fetch(a.url("/health/ready"))).status === 503;
+  });
   balancer.takeOut(a.port);
-  await a.server.close();
+  await stopped;
   for (const [n, { pusher }] of clients.entries()) {
     await until("every client is where it was", () => {
       const isBack = pusher.connection.state === "connected";

@@ -20,9 +20,10 @@ export function createBackend(port: number, secret: string = DEMO_APP.secret): P
   });
 }
 
-/** The server's configuration, as it would stand in config.json. */
-export function demoConfig(webhookUrl: string): unknown {
+/** The server's configuration, as it would stand in config.json. `redisUrl`: that of a node among others. */
+export function demoConfig(webhookUrl: string, redisUrl?: string): unknown {
   return {
+    ...(redisUrl === undefined ? {} : { redis: { url: redisUrl } }),
     host: "127.0.0.1",
     port: 0,
     metrics: { host: "127.0.0.1", port: 0 },

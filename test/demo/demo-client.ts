@@ -17,6 +17,8 @@ export interface DemoClient {
   signIn(): Promise<void>;
   /** Waits for `event` on `channel`. */
   hears(channel: string, event: string): Promise<void>;
+  /** Waits until it has a new connection in place of the one that it had at first, and its channels with it. */
+  isBack(): Promise<void>;
   /** How often `event` was heard on `channel` so far. */
   heard(channel: string, event: string): number;
   disconnect(): void;
@@ -77,6 +79,14 @@ export async function connectDemoClient(
     },
     async hears(channel, event) {
       await until(`${name} hears ${event} on ${channel}`, () => count(channel, event) > 0);
+    },
+    async isBack() {
+      await until(`${name} is back`, () => {
+        const { state, socket_id } = pusher.connection;
+        const isThere = state === "connected" && socket_id !== socketId;
+        return isThere && pusher.allChannels().every(({ subscribed }) => subscribed);
+      });
+      say(`is back, as socket ${pusher.connection.socket_id}`);
     },
     heard: count,
     disconnect() {

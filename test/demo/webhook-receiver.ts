@@ -13,7 +13,7 @@ export interface ReceivedWebhook {
 
 export interface WebhookReceiver {
   readonly url: string;
-  /** Every event whose signature was right, in order of arrival. */
+  /** Every event whose signature was right, in order of its first arrival: repeats are known by their ids. */
   readonly events: readonly ReceivedWebhook[];
   /** POSTs whose signature was wrong: they were answered with 401. */
   readonly refused: number;
@@ -26,6 +26,7 @@ export async function openWebhookReceiver(
   print: (line: string) => void,
 ): Promise<WebhookReceiver> {
   const events: ReceivedWebhook[] = [];
+  const seen = new Set<string>();
   let refused = 0;
   const server = createServer(async (request, response) => {
     const rawBody = await text(request);
@@ -36,7 +37,14 @@ export async function openWebhookReceiver(
       response.writeHead(401).end();
       return;
     }
-    for (const event of webhook.getEvents() as unknown as ReceivedWebhook[]) {
+    const ids = String(request.headers["x-pipit-event-ids"]).split(",");
+    for (const [n, event] of (webhook.getEvents() as unknown as ReceivedWebhook[]).entries()) {
+      const id = ids[n] ?? "";
+      if (seen.has(id)) {
+        print(`again ${eventText(event)}: known by its id, left out`);
+        continue;
+      }
+      seen.add(id);
       events.push(event);
       print(`${eventText(event)} (signature verified)`);
     }

@@ -12,6 +12,8 @@ import { until } from "./until.ts";
 export interface ServerProcess {
   readonly port: number;
   readonly pid: number;
+  /** Ends it without a word, as a crash would. */
+  kill(): void;
   /** Asks it to stop and waits. The exit code, undefined when it had to be killed. */
   stop(): Promise<number | undefined>;
 }
@@ -63,7 +65,12 @@ export async function startServerProcess(
     if (child.exitCode !== null) throw new Error(`The server ended with ${child.exitCode}.`);
     return CLIENTS_LINE.exec(output)?.[1];
   });
-  return { port: Number(port), pid: child.pid ?? 0, stop: () => stop(child) };
+  return {
+    port: Number(port),
+    pid: child.pid ?? 0,
+    kill: () => void child.kill("SIGKILL"),
+    stop: () => stop(child),
+  };
 }
 
 /** Ours, without what would configure the server in place of the file. */

@@ -32,6 +32,19 @@ export interface WebhookReceiver {
   answer: (response: ServerResponse, delivery: Delivery) => void;
 }
 
+/** Every event so far in order of its first arrival: a repeat has the id of what it repeats. */
+export function firstArrivals({ deliveries }: WebhookReceiver): readonly ReceivedWebhook[] {
+  const events = new Map<string, ReceivedWebhook>();
+  for (const delivery of deliveries) {
+    const ids = String(delivery.headers["x-pipit-event-ids"]).split(",");
+    for (const [n, event] of delivery.events.entries()) {
+      const id = ids[n] ?? "";
+      if (!events.has(id)) events.set(id, event);
+    }
+  }
+  return [...events.values()];
+}
+
 export async function startReceiver(
   t: TestContext,
   app: { readonly id: string; readonly key: string; readonly secret: string },
