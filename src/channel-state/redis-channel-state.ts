@@ -9,8 +9,10 @@
 import type { Log } from "../protocol/log.ts";
 import { USER_CHANNEL_PREFIX } from "../protocol/topic.ts";
 import { type Announcements, type ChannelState, StateUnavailableError } from "./channel-state.ts";
+import { settleJoin, waitForJoin } from "./redis-joins.ts";
 import { createLanes } from "./redis-lanes.ts";
 import { createPresence } from "./redis-presence.ts";
+import { createReader } from "./redis-reader.ts";
 import { readChannels, readCounts } from "./redis-reads.ts";
 import { createRecords } from "./redis-records.ts";
 import { readRoster } from "./redis-roster.ts";
@@ -26,9 +28,7 @@ import { tellMessages } from "./redis-state-messages.ts";
 import {
   addStep,
   isSettled,
-  type LocalUser,
   rejectWaiters,
-  resolveWaiters,
   type Step,
   type TrackedChannel,
 } from "./redis-tracked-channel.ts";
@@ -91,12 +91,19 @@ export function createRedisChannelState(parts: RedisChannelStateParts): RedisCha
     counters.recordsDropped += 1;
     lanes.lane(channel.partition).changed(channel);
   });
+  const reader = createReader(context, lanes);
   let isClosing = false;
   tellMessages(redis.bus, { presence, watched, announce: parts.announce, keys: redis.keys });
 
   function tell(channel: TrackedChannel, step: Step): void {
     addStep(channel, step);
     lanes.lane(channel.partition).changed(channel);
+  }
+
+  /** The channel, if anything is known of it here. */
+  function known(appId: string, name: string): readonly TrackedChannel[] {
+    const channel = lanes.get(appId, name);
+    return channel ? [channel] : [];
   }
 
   function setCount(appId: string, name: string, count: number, isAnnounced: boolean): void {
@@ -110,25 +117,13 @@ export function createRedisChannelState(parts: RedisChannelStateParts): RedisCha
   }
 
   function settled(channel: TrackedChannel, step: Step, reply: StepReply): void {
-    if (step.kind === "join") settleJoin(channel, step.user, reply);
-    else if (step.kind === "record") records.remove(step);
+    if (step.kind === "join") {
+      const { user } = step;
+      const remove = () => removeWanted(channel, user.userId);
+      settleJoin(presence, channel, user, reply, remove);
+    } else if (step.kind === "record") records.remove(step);
     else if (step.kind === "count" && channel.isUser && typeof reply === "number") {
       watched.cameOnline(channel.appId, userIdOf(channel.name), reply);
-    }
-  }
-
-  function settleJoin(channel: TrackedChannel, user: LocalUser, reply: StepReply): void {
-    const isPresent = channel.wantedUsers?.get(user.userId) === user;
-    if (reply === "full") {
-      if (isPresent) removeWanted(channel, user.userId);
-      resolveWaiters(user, "full");
-    } else if (!isPresent || reply === undefined) {
-      // Gone again meanwhile: there is no list to wait for.
-      resolveWaiters(user, "added");
-    } else {
-      user.version = reply;
-      const { userId } = user;
-      presence.whenPresent(channel, userId, reply, () => resolveWaiters(user, "added"));
     }
   }
 
@@ -145,54 +140,12 @@ export function createRedisChannelState(parts: RedisChannelStateParts): RedisCha
     }
   }
 
-  function unavailable(what: string, cause?: unknown): StateUnavailableError {
-    counters.unavailable += 1;
-    return new StateUnavailableError(`${what}: is Redis up?`, { cause });
-  }
-
-  /** Undefined when there is nothing to wait for. */
-  function settledChannel(channel: TrackedChannel | undefined): Promise<void> | undefined {
-    if (!channel || isSettled(channel)) return undefined;
-    const lane = lanes.lane(channel.partition);
-    if (!lane.isHealthy()) return Promise.reject(unavailable("Redis cannot be written"));
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        channel.steps.delete(step);
-        lane.changed(channel);
-        reject(unavailable("What this node has told is not acknowledged"));
-      }, settings.answerTimeoutMs);
-      const step: Step = {
-        kind: "barrier",
-        pass() {
-          clearTimeout(timer);
-          resolve();
-        },
-      };
-      tell(channel, step);
-    });
-  }
-
-  function settledChannels(channels: Iterable<TrackedChannel>): Promise<void> | undefined {
-    const waits = [...channels].map(settledChannel).filter((wait) => wait !== undefined);
-    return waits.length === 0 ? undefined : Promise.all(waits).then(() => undefined);
-  }
-
-  async function read<T>(what: string, before: Promise<void> | undefined, ask: () => Promise<T>) {
-    if (before) await before;
-    // Before the first registration another deployment's data may be all there is.
-    if (!lanes.isRegistered()) throw unavailable(what);
-    try {
-      return await ask();
-    } catch (cause) {
-      throw unavailable(what, cause);
-    }
-  }
-
   return {
     driver: "redis",
     start: lanes.start,
     setSubscriptions: setCount,
     addMember(appId, name, member, maxMembers) {
+      if (isClosing) return Promise.reject(new StateUnavailableError("This node is closing."));
       const channel = lanes.obtain(appId, name);
       channel.wantedUsers ??= new Map();
       let user = channel.wantedUsers.get(member.userId);
@@ -204,7 +157,7 @@ export function createRedisChannelState(parts: RedisChannelStateParts): RedisCha
       } else if (user.version !== undefined && presence.members(appId, name).has(member.userId)) {
         return "added";
       }
-      return waitForJoin(user);
+      return waitForJoin(context, user);
     },
     removeMember(appId, name, userId) {
       const channel = lanes.get(appId, name);
@@ -217,9 +170,8 @@ export function createRedisChannelState(parts: RedisChannelStateParts): RedisCha
       setCount(appId, USER_CHANNEL_PREFIX + userId, count > 0 ? 1 : 0, false);
     },
     watch(appId, userIds) {
-      const own = userIds.map((userId) => lanes.get(appId, USER_CHANNEL_PREFIX + userId));
-      const channels = own.filter((channel) => channel !== undefined);
-      return watched.watch(appId, userIds, () => settledChannels(channels));
+      const own = userIds.flatMap((userId) => known(appId, USER_CHANNEL_PREFIX + userId));
+      return watched.watch(appId, userIds, () => reader.settled(own));
     },
     unwatch(appId, userIds) {
       for (const userId of userIds) unwatch(appId, userId);
@@ -230,21 +182,11 @@ export function createRedisChannelState(parts: RedisChannelStateParts): RedisCha
       records.add(channel, step);
       tell(channel, step);
     },
-    channel(appId, name) {
-      const before = settledChannel(lanes.get(appId, name));
-      return read("A channel cannot be read", before, () => readCounts(redis, appId, name));
-    },
-    channels(appId, prefix) {
-      const before = settledChannels(lanes.unsettled(appId));
-      return read("Channels cannot be read", before, () => readChannels(redis, appId, prefix));
-    },
-    users(appId, name) {
-      const before = settledChannel(lanes.get(appId, name));
-      return read("Users cannot be read", before, async () => {
-        const { members } = await readRoster(redis, appId, name);
-        return members;
-      });
-    },
+    channel: (appId, name) => reader.read(known(appId, name), () => readCounts(redis, appId, name)),
+    channels: (appId, prefix) =>
+      reader.read(lanes.unsettled(appId), () => readChannels(redis, appId, prefix)),
+    users: (appId, name) =>
+      reader.read(known(appId, name), async () => (await readRoster(redis, appId, name)).members),
     async close() {
       if (isClosing) return;
       for (const channel of lanes.all()) leave(channel);
@@ -265,24 +207,6 @@ export function createRedisChannelState(parts: RedisChannelStateParts): RedisCha
       records: records.size,
     }),
   };
-
-  function waitForJoin(user: LocalUser) {
-    return new Promise<"added" | "full">((resolve, reject) => {
-      const waiter = {
-        resolve(result: "added" | "full") {
-          clearTimeout(timer);
-          resolve(result);
-        },
-        reject() {
-          clearTimeout(timer);
-          user.waiters.delete(waiter);
-          reject(unavailable("A member is not acknowledged"));
-        },
-      };
-      const timer = setTimeout(() => waiter.reject(), settings.answerTimeoutMs);
-      user.waiters.add(waiter);
-    });
-  }
 
   /** After what this node has told of the user, so that its announcement is not missed. */
   function unwatch(appId: string, userId: string): void {

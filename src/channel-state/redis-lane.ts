@@ -6,6 +6,7 @@
  * When the node's lease is gone, or Redis has lost something, the node takes a new incarnation and tells
  * everything that it holds anew.
  */
+import { acknowledge, type Flight, gatherSteps, stepsToReturn } from "./redis-flight.ts";
 import { heartbeat, register } from "./redis-lease.ts";
 import type { RecentLeaves } from "./redis-recent-leaves.ts";
 import { retryAfterMs, type StateContext } from "./redis-state-context.ts";
@@ -18,7 +19,6 @@ import {
   returnSteps,
   type Step,
   type TrackedChannel,
-  takeSteps,
 } from "./redis-tracked-channel.ts";
 import { runWrite, type StepReply } from "./redis-write.ts";
 
@@ -70,11 +70,6 @@ export interface Lane {
 
 /** One that fails alone is a hiccup, through which the order of the steps is kept. */
 const FAILURES_UNTIL_COLLAPSE = 2;
-
-interface Flight {
-  readonly seq: number;
-  readonly steps: readonly { readonly channel: TrackedChannel; readonly step: Step }[];
-}
 
 export function createLane(
   context: StateContext,
@@ -202,43 +197,22 @@ export function createLane(
       forgetAcknowledged(channel, isLost);
       dirty.add(channel);
     }
-    const isCarriedOut = orphan !== undefined && (seqBefore ?? -1) >= orphan.seq;
-    if (orphan) returnOrphan(orphan, isCarriedOut);
+    if (orphan) returnOrphan(orphan, (seqBefore ?? -1) >= orphan.seq);
     orphan = undefined;
     hooks.reincarnated(partition);
   }
 
-  /** Counts and members are told anew anyway; records are not, and barriers are still waited for. */
-  function returnOrphan({ steps }: Flight, isCarriedOut: boolean): void {
-    const byChannel = new Map<TrackedChannel, Step[]>();
-    for (const { channel, step } of steps) {
-      const isReturned = step.kind === "barrier" || (step.kind === "record" && !isCarriedOut);
-      if (!isReturned) continue;
+  function returnOrphan(flightBefore: Flight, isCarriedOut: boolean): void {
+    for (const [{ appId, name }, steps] of stepsToReturn(flightBefore, isCarriedOut)) {
       // The channel may have been forgotten meanwhile, and have a successor.
-      const current = hooks.obtain(channel.appId, channel.name);
-      const returned = byChannel.get(current) ?? [];
-      byChannel.set(current, returned);
-      returned.push(step);
-    }
-    for (const [channel, returned] of byChannel) {
-      returnSteps(channel, returned);
+      const channel = hooks.obtain(appId, name);
+      returnSteps(channel, steps);
       dirty.add(channel);
     }
   }
 
   function nextFlight(): Flight | undefined {
-    const steps: { channel: TrackedChannel; step: Step }[] = [];
-    for (const channel of dirty) {
-      for (const step of takeSteps(channel, settings.maxSteps - steps.length)) {
-        steps.push({ channel, step });
-        channel.inFlight += 1;
-      }
-      if (channel.steps.size === 0 && !channel.isCollapsed) {
-        dirty.delete(channel);
-        dropIfSpent(channel);
-      }
-      if (steps.length >= settings.maxSteps) break;
-    }
+    const steps = gatherSteps(dirty, settings.maxSteps, dropIfSpent);
     return steps.length === 0 ? undefined : { seq: ackedSeq + 1, steps };
   }
 
@@ -267,53 +241,12 @@ export function createLane(
     knownMs = now();
     counters.writes += 1;
     if (failures > 0) recover();
-    for (const [i, { channel, step }] of steps.entries()) {
-      channel.inFlight -= 1;
-      acknowledge(channel, step, replies[i]);
-      hooks.settled(channel, step, replies[i]);
+    const dueMs = Math.max(knownMs + settings.leaveGraceMs, restoreUntilMs);
+    for (const [i, each] of steps.entries()) {
+      acknowledge(each, replies[i], { counters, leaves, dueMs, knownMs });
+      hooks.settled(each.channel, each.step, replies[i]);
     }
     for (const { channel } of steps) dropIfSpent(channel);
-  }
-
-  function acknowledge(channel: TrackedChannel, step: Step, reply: StepReply): void {
-    const { appId, name } = channel;
-    const dueMs = (): number => Math.max(now() + settings.leaveGraceMs, restoreUntilMs);
-    switch (step.kind) {
-      case "count": {
-        counters.countSteps += 1;
-        const leave = { appId, channel: name, userId: undefined };
-        const hasLeft = step.count === 0 && (channel.ackedCount > 0 || step.isRestored);
-        if (hasLeft) leaves.add(leave, dueMs(), knownMs);
-        else if (step.count > 0) leaves.remove(leave);
-        channel.ackedCount = step.count;
-        channel.isCountRestored = false;
-        break;
-      }
-      case "join": {
-        counters.joinSteps += 1;
-        const { userId } = step.user;
-        channel.restoredUsers?.delete(userId);
-        if (reply === "full") break;
-        leaves.remove({ appId, channel: name, userId });
-        channel.ackedUsers ??= new Set();
-        channel.ackedUsers.add(userId);
-        break;
-      }
-      case "leave": {
-        counters.leaveSteps += 1;
-        const { userId } = step;
-        const wasThere = channel.ackedUsers?.has(userId) || step.isRestored;
-        if (wasThere) leaves.add({ appId, channel: name, userId }, dueMs(), knownMs);
-        channel.ackedUsers?.delete(userId);
-        channel.restoredUsers?.delete(userId);
-        break;
-      }
-      case "record":
-        counters.recordSteps += 1;
-        break;
-      case "barrier":
-        step.pass();
-    }
   }
 
   /** Who comes and goes while Redis is away leaves nothing behind. */

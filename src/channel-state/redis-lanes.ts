@@ -1,4 +1,5 @@
 /** The lanes of all partitions: their channels, heartbeats, and how they are doing. */
+import { RedisUnavailableError } from "../redis/redis-unavailable.ts";
 import { createAppMap } from "./memory-app-map.ts";
 import { createLane, type Lane, type LaneHooks } from "./redis-lane.ts";
 import { release } from "./redis-lease.ts";
@@ -56,7 +57,9 @@ export function createLanes(context: StateContext, hooks: LanesHooks): Lanes {
     spent: ({ appId, name }) => tracked.delete(appId, name),
     obtain,
     failing(partition, error) {
-      if (failing.size === 0) log.warn(reasonOf(error), "channel state cannot be written");
+      const isPassing = error instanceof RedisUnavailableError;
+      const tell = isPassing ? log.warn : log.error;
+      if (failing.size === 0) tell(reasonOf(error), "channel state cannot be written");
       failing.add(partition);
     },
     recovered(partition) {

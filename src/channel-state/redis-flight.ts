@@ -1,0 +1,114 @@
+/** The steps of one write: how they are gathered, what their acknowledgement means, what is left of lost ones. */
+import type { RecentLeaves } from "./redis-recent-leaves.ts";
+import type { RedisStateCounters } from "./redis-state-context.ts";
+import { type Step, type TrackedChannel, takeSteps } from "./redis-tracked-channel.ts";
+import type { StepReply } from "./redis-write.ts";
+
+export interface FlightStep {
+  readonly channel: TrackedChannel;
+  readonly step: Step;
+}
+
+/** A write until it is acknowledged: it is sent again as it was, under the same number. */
+export interface Flight {
+  readonly seq: number;
+  readonly steps: readonly FlightStep[];
+}
+
+/**
+ * Takes at most `maxSteps` from `dirty`. Channels of which nothing waits any more fall out of it, and `rests`
+ * is called for each.
+ */
+export function gatherSteps(
+  dirty: Set<TrackedChannel>,
+  maxSteps: number,
+  rests: (channel: TrackedChannel) => void,
+): readonly FlightStep[] {
+  const steps: FlightStep[] = [];
+  for (const channel of dirty) {
+    for (const step of takeSteps(channel, maxSteps - steps.length)) {
+      steps.push({ channel, step });
+      channel.inFlight += 1;
+    }
+    dirty.delete(channel);
+    // The rest waits behind the others: a channel that never rests lets them through.
+    if (channel.steps.size > 0 || channel.isCollapsed) dirty.add(channel);
+    else rests(channel);
+    if (steps.length >= maxSteps) break;
+  }
+  return steps;
+}
+
+export interface Acknowledgement {
+  readonly counters: RedisStateCounters;
+  readonly leaves: RecentLeaves;
+  /** When a leave that was acknowledged now is due, epoch ms. */
+  readonly dueMs: number;
+  /** When Redis was last known to have the state. */
+  readonly knownMs: number;
+}
+
+/** Redis has carried the step out. */
+export function acknowledge(
+  { channel, step }: FlightStep,
+  reply: StepReply,
+  { counters, leaves, dueMs, knownMs }: Acknowledgement,
+): void {
+  const { appId, name } = channel;
+  channel.inFlight -= 1;
+  switch (step.kind) {
+    case "count": {
+      counters.countSteps += 1;
+      const leave = { appId, channel: name, userId: undefined };
+      const hasLeft = step.count === 0 && (channel.ackedCount > 0 || step.isRestored);
+      if (hasLeft) leaves.add(leave, dueMs, knownMs);
+      else if (step.count > 0) leaves.remove(leave);
+      channel.ackedCount = step.count;
+      channel.isCountRestored = false;
+      break;
+    }
+    case "join": {
+      counters.joinSteps += 1;
+      const { userId } = step.user;
+      channel.restoredUsers?.delete(userId);
+      if (reply === "full") break;
+      leaves.remove({ appId, channel: name, userId });
+      channel.ackedUsers ??= new Set();
+      channel.ackedUsers.add(userId);
+      break;
+    }
+    case "leave": {
+      counters.leaveSteps += 1;
+      const { userId } = step;
+      const wasThere = channel.ackedUsers?.has(userId) || step.isRestored;
+      if (wasThere) leaves.add({ appId, channel: name, userId }, dueMs, knownMs);
+      channel.ackedUsers?.delete(userId);
+      channel.restoredUsers?.delete(userId);
+      break;
+    }
+    case "record":
+      counters.recordSteps += 1;
+      break;
+    case "barrier":
+      step.pass();
+  }
+}
+
+/**
+ * What has to be sent again of a write whose incarnation is over, by channel. Counts and members are told anew
+ * anyway; records are not, unless the write was carried out, and barriers are still waited for.
+ */
+export function stepsToReturn(
+  { steps }: Flight,
+  isCarriedOut: boolean,
+): ReadonlyMap<TrackedChannel, readonly Step[]> {
+  const byChannel = new Map<TrackedChannel, Step[]>();
+  for (const { channel, step } of steps) {
+    const isReturned = step.kind === "barrier" || (step.kind === "record" && !isCarriedOut);
+    if (!isReturned) continue;
+    const returned = byChannel.get(channel) ?? [];
+    byChannel.set(channel, returned);
+    returned.push(step);
+  }
+  return byChannel;
+}

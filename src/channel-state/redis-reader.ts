@@ -1,0 +1,63 @@
+/** Reads that see what this node has told before, or say that they cannot. */
+import { StateUnavailableError } from "./channel-state.ts";
+import type { Lanes } from "./redis-lanes.ts";
+import type { StateContext } from "./redis-state-context.ts";
+import { addStep, isSettled, type Step, type TrackedChannel } from "./redis-tracked-channel.ts";
+
+export interface Reader {
+  /**
+   * Asks once what was told of the channels so far has been acknowledged. Rejects with StateUnavailableError,
+   * at the latest when neither comes in `answerTimeoutMs`, at once when their partition cannot be written.
+   */
+  read<T>(channels: Iterable<TrackedChannel>, ask: () => Promise<T>): Promise<T>;
+  /** Done once what was told of the channels so far has been acknowledged; undefined when it has been. */
+  settled(channels: Iterable<TrackedChannel>): Promise<void> | undefined;
+}
+
+export function createReader({ settings, counters }: StateContext, lanes: Lanes): Reader {
+  function unavailable(what: string, cause?: unknown): StateUnavailableError {
+    counters.unavailable += 1;
+    return new StateUnavailableError(`${what}: is Redis up?`, { cause });
+  }
+
+  function settle(channel: TrackedChannel): Promise<void> {
+    const lane = lanes.lane(channel.partition);
+    if (!lane.isHealthy()) return Promise.reject(unavailable("Redis cannot be written"));
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        channel.steps.delete(step);
+        lane.changed(channel);
+        reject(unavailable("What this node has told is not acknowledged"));
+      }, settings.answerTimeoutMs);
+      const step: Step = {
+        kind: "barrier",
+        pass() {
+          clearTimeout(timer);
+          resolve();
+        },
+      };
+      addStep(channel, step);
+      lane.changed(channel);
+    });
+  }
+
+  function settled(channels: Iterable<TrackedChannel>): Promise<void> | undefined {
+    const unsettled = [...channels].filter((channel) => !isSettled(channel));
+    if (unsettled.length === 0) return undefined;
+    return Promise.all(unsettled.map(settle)).then(() => undefined);
+  }
+
+  return {
+    settled,
+    async read(channels, ask) {
+      await settled(channels);
+      // A node that has never registered does not know whether this is its deployment.
+      if (!lanes.isRegistered()) throw unavailable("The state cannot be read yet");
+      try {
+        return await ask();
+      } catch (cause) {
+        throw unavailable("The state cannot be read", cause);
+      }
+    },
+  };
+}
