@@ -78,8 +78,10 @@ export function createChannels(parts: ChannelsParts): ChannelsWithCounters {
     socket: Socket,
     app: App | undefined,
   ): Connection | ClosingRefusal {
+    // Not 4200: clients would come back at once, and a balancer that has not noticed yet sends them here again,
+    // a hundred times a second each.
     const refusal: HandshakeRefusal | undefined = isDraining
-      ? { code: CLOSE_CODES.reconnect, message: "This node is going away: connect again." }
+      ? { code: CLOSE_CODES.overCapacity, message: "This node is going away: connect again." }
       : handshakeRefusal(handshake, app, {
           nodeConnections: connections.size,
           maxNodeConnections: settings.maxConnections,

@@ -79,7 +79,7 @@ describe("open", () => {
     const { socket } = node.open();
     const drained = node.channels.drain(0);
     await calls.releaseAll();
-    assert.equal(socket.closed?.code, 4200);
+    assert.equal(socket.closed?.code, 4100);
     await drained;
     assert.equal(node.connections.size, 0);
   });
@@ -279,7 +279,7 @@ describe("drain", () => {
     for (const { socket } of clients) assert.equal(socket.closed?.code, 4200);
     assert.equal(node.locals.size, 0);
     for (const appKey of [HANDSHAKE.appKey, "unknown"]) {
-      assert.equal(node.open({ appKey }).socket.closed?.code, 4200);
+      assert.equal(node.open({ appKey }).socket.closed?.code, 4100);
     }
   });
 });
