@@ -124,7 +124,10 @@ describe("the cluster in docker-compose.yml", () => {
       services.balancer.volumes?.some((volume) => volume.startsWith("./docs/haproxy.cfg:")),
     );
     assert.match(settings, /^ {2}bind :6001$/m);
-    assert.match(settings, /^ {2}option httpchk GET \/health\/ready$/m);
+    assert.match(
+      settings,
+      /^ {2}http-check send meth GET uri \/health\/ready ver HTTP\/1\.1 hdr Host pipit$/m,
+    );
     const servers = [...settings.matchAll(/^ {2}server (\S+) \1:6001$/gm)].map(([, name]) => name);
     assert.deepEqual(servers, [...nodes]);
   });
