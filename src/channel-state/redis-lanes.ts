@@ -58,8 +58,9 @@ export function createLanes(context: StateContext, hooks: LanesHooks): Lanes {
     obtain,
     failing(partition, error) {
       const isPassing = error instanceof RedisUnavailableError;
-      const tell = isPassing ? log.warn : log.error;
-      if (failing.size === 0) tell(reasonOf(error), "channel state cannot be written");
+      if (failing.size === 0) {
+        log[isPassing ? "warn" : "error"](reasonOf(error), "channel state cannot be written");
+      }
       failing.add(partition);
     },
     recovered(partition) {

@@ -158,7 +158,8 @@ function* difference(channel: TrackedChannel): Generator<Step> {
     yield { kind: "leave", userId, isRestored: restoredUsers.has(userId) };
   }
   for (const user of wantedUsers.values()) {
-    if (ackedUsers.has(user.userId)) continue;
+    // Acknowledged and without a version: that was somebody before, who left; this one still waits.
+    if (ackedUsers.has(user.userId) && user.version !== undefined) continue;
     yield { kind: "join", user, isRestored: restoredUsers.has(user.userId) };
   }
   if (hasCountChanged && wantedCount === 0) yield count;
