@@ -30,7 +30,7 @@ export interface EventToPublish {
 export interface Channels {
   /**
    * Runs the handshake checks in the order of protocol.md §1.6. When all pass: registers the connection, sends
-   * `connection_established` and returns it. A refusal has been told to the socket, which is closed already.
+   * `connection_established` and returns it. A refusal is told to the socket, which is closed with it (in a drain after a moment).
    */
   open(
     handshake: Handshake,

@@ -17,7 +17,7 @@ import type { Channels, Handshake } from "./channels.ts";
 import { CLIENT_EVENT_PREFIX, createClientEvents } from "./client-events.ts";
 import { type ChannelsCounters, createChannelsCounters } from "./counters.ts";
 import { createDeadlines } from "./deadlines.ts";
-import { drainConnections } from "./drain.ts";
+import { drainConnections, turnAway } from "./drain.ts";
 import { type HandshakeRefusal, handshakeRefusal } from "./handshake.ts";
 import type { LocalChannels } from "./local-channels.ts";
 import { createPublishing } from "./publishing.ts";
@@ -73,20 +73,26 @@ export function createChannels(parts: ChannelsParts): ChannelsWithCounters {
   });
   let isDraining = false;
 
+  function countRefusal(code: number): void {
+    counters.handshakesRefused.set(code, (counters.handshakesRefused.get(code) ?? 0) + 1);
+  }
+
   function admit(
     handshake: Handshake,
     socket: Socket,
     app: App | undefined,
   ): Connection | ClosingRefusal {
-    const refusal: HandshakeRefusal | undefined = isDraining
-      ? { code: CLOSE_CODES.reconnect, message: "This node is going away: connect again." }
-      : handshakeRefusal(handshake, app, {
-          nodeConnections: connections.size,
-          maxNodeConnections: settings.maxConnections,
-          addressConnections: countsAddresses ? connections.countOfAddress(handshake.address) : 0,
-          maxAddressConnections: settings.maxConnectionsPerAddress,
-          appConnections: app === undefined ? 0 : connections.countOfApp(app.id),
-        });
+    if (isDraining) {
+      countRefusal(CLOSE_CODES.reconnect);
+      return turnAway(socket);
+    }
+    const refusal = handshakeRefusal(handshake, app, {
+      nodeConnections: connections.size,
+      maxNodeConnections: settings.maxConnections,
+      addressConnections: countsAddresses ? connections.countOfAddress(handshake.address) : 0,
+      maxAddressConnections: settings.maxConnectionsPerAddress,
+      appConnections: app === undefined ? 0 : connections.countOfApp(app.id),
+    });
     if (refusal !== undefined || app === undefined) {
       const { code, message, limit }: HandshakeRefusal = refusal ?? {
         code: CLOSE_CODES.unknownApp,
@@ -95,7 +101,7 @@ export function createChannels(parts: ChannelsParts): ChannelsWithCounters {
       if (limit !== undefined) {
         counters.capacityHit.set(limit, (counters.capacityHit.get(limit) ?? 0) + 1);
       }
-      counters.handshakesRefused.set(code, (counters.handshakesRefused.get(code) ?? 0) + 1);
+      countRefusal(code);
       socket.close(code, message);
       return { code, message };
     }
