@@ -65,6 +65,7 @@ export function metricsSources(parts: MetricsParts): ServerMetricsSources {
       ["request_body", transport.bodiesRefused + http.bodiesTooLarge],
       ["http_rate", http.rateLimited],
       ["frame_size", transport.framesTooLarge],
+      ["early_frames", transport.earlyFramesDropped],
     ]);
     for (const limit of CAPACITY_LIMITS) hit.set(limit, channels.capacityHit.get(limit) ?? 0);
     for (const [refusal, limit] of Object.entries(LIMITS_BY_REFUSAL)) {

@@ -38,6 +38,8 @@ export interface Channels {
   ): Connection | ClosingRefusal | Promise<Connection | ClosingRefusal>;
   /** One text frame from the client. Never throws: whatever is wrong is answered on the socket. */
   receive(connection: Connection, text: string): void;
+  /** A binary frame, of which there are none in the protocol. */
+  receiveBinary(connection: Connection): void;
   /** The socket has closed, for whatever reason. Leaves every channel. Repeatable. */
   closed(connection: Connection): void;
   /** Publishes to every subscriber in the cluster; caches where the channel is a cache channel. Order is kept. */

@@ -63,7 +63,7 @@ export function createChannels(parts: ChannelsParts): ChannelsWithCounters {
     maxChannelsPerConnection: settings.maxChannelsPerConnection,
   });
   const signingIn = createSigningIn(common);
-  const relayClientEvent = createClientEvents(common);
+  const relayClientEvent = createClientEvents({ ...common, mayAnswer: isWithinCommandRate });
   const publish = createPublishing(common);
   const nextSocketId = createSocketIds();
   const countsAddresses = settings.maxConnectionsPerAddress !== Infinity;
@@ -193,6 +193,11 @@ export function createChannels(parts: ChannelsParts): ChannelsWithCounters {
         : admit(handshake, socket, app);
     },
     receive,
+    receiveBinary(connection) {
+      if (!connection.isOpen || !isWithinCommandRate(connection)) return;
+      const message = "Binary frames are not supported: send text frames with JSON.";
+      refusals.refuse(connection, "binary_frame", null, message);
+    },
     closed(connection) {
       if (!connection.isOpen) return;
       connection.isOpen = false;

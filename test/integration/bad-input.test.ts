@@ -273,6 +273,26 @@ test("as many refused commands as the burst close the connection with 4301", asy
   await assertUnharmed();
 });
 
+for (const [what, send] of [
+  ["binary frames", (socket: RawSocket) => socket.sendFrame(BINARY, Buffer.from([1, 2, 3]))],
+  [
+    "client events that are refused",
+    (socket: RawSocket) =>
+      socket.send({ event: "client-x", channel: "private-not-joined", data: "" }),
+  ],
+] as const) {
+  test(`a flood of ${what} ends like one of commands`, async (t) => {
+    const { socket, assertUnharmed } = await withBystander(
+      t,
+      {},
+      { limits: { commands_burst: 10, commands_per_second: 1 } },
+    );
+    for (let n = 0; n < 60; n++) send(socket);
+    assert.equal((await until("it is closed", () => socket.closed)).code, 4301);
+    await assertUnharmed();
+  });
+}
+
 test("commands_per_second -1 takes any number", async (t) => {
   const pipit = await startPipit(
     t,
