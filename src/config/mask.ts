@@ -1,13 +1,12 @@
 /** The configuration for the eyes of people: with every secret hidden. */
+import { HIDDEN, maskedUrl } from "./masked-url.ts";
 import { isRecord } from "./path.ts";
 import { SECRET_KEYS } from "./problems.ts";
 
-const HIDDEN = "********";
-
-/** A copy of `value` in which secrets, passphrases, custom headers and the queries of URLs are stars. */
+/** A copy of `value` in which secrets, passphrases, custom headers and most of each URL are stars. */
 export function maskSecrets(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(maskSecrets);
-  if (typeof value === "string") return value.replace(/^(https?:[^?]*\?).+$/, `$1${HIDDEN}`);
+  if (typeof value === "string") return maskedUrl(value);
   if (!isRecord(value)) return value;
   return Object.fromEntries(
     Object.entries(value).map(([key, part]) => [

@@ -39,9 +39,10 @@ export const webhookSchema = z.strictObject({
     "1 to 64 of a-z, 0-9 and -, unique in the app",
     /^[a-z0-9-]{1,64}$/,
   ).optional(),
-  url: z.string().max(LONGEST_URL).refine(isWebhookUrl).meta({
+  url: z.string().trim().max(LONGEST_URL).refine(isWebhookUrl).meta({
     description: "Where batches are POSTed.",
-    allowed: "an http or https URL without user name and password (put those into headers)",
+    allowed:
+      "an http or https URL without spaces, and without user name and password (put those into headers)",
   }),
   event_types: z
     .array(z.enum(WEBHOOK_EVENT_TYPES))
@@ -95,7 +96,8 @@ function headerProblem(name: string, content: string): string | undefined {
 }
 
 function isWebhookUrl(url: string): boolean {
-  if (!URL.canParse(url)) return false;
+  // The URL parser drops or encodes white space: what is called would not be what is written here.
+  if (/\s/.test(url) || !URL.canParse(url)) return false;
   const { protocol, username, password } = new URL(url);
   return /^https?:$/.test(protocol) && username === "" && password === "";
 }

@@ -218,15 +218,36 @@ describe("certificates", () => {
   });
 });
 
-test("a masked configuration shows no secret, header value or query of a URL", () => {
-  const hook = { url: "https://a.example/h?token=hush", headers: { Authorization: "hush" } };
-  const masked = maskSecrets({
-    ssl: { passphrase: "hush" },
-    apps: [{ key: "k", secret: "hush", keys: [{ key: "l", secret: "hush" }], webhooks: [hook] }],
+describe("a masked configuration", () => {
+  test("shows no secret and no header's value", () => {
+    const hook = { url: "https://a.example/h?token=hush", headers: { Authorization: "hush" } };
+    const masked = maskSecrets({
+      ssl: { passphrase: "hush" },
+      apps: [{ key: "k", secret: "hush", keys: [{ key: "l", secret: "hush" }], webhooks: [hook] }],
+    });
+    assert.doesNotMatch(JSON.stringify(masked), /hush/);
+    assert.match(
+      JSON.stringify(masked),
+      /"key":"k".*"key":"l".*https:\/\/a\.example\/h\/\*+".*Authorization/,
+    );
   });
-  assert.doesNotMatch(JSON.stringify(masked), /hush/);
-  assert.match(
-    JSON.stringify(masked),
-    /"key":"k".*"key":"l".*https:\/\/a\.example\/h\?.*Authorization/,
-  );
+
+  test("shows of a URL where it leads, and nothing that may be a token", () => {
+    for (const [url, masked] of [
+      ["https://a.example", "https://a.example"],
+      ["https://*.a.example:8443", "https://*.a.example:8443"],
+      ["http://a.example:8080/pusher", "http://a.example:8080/pusher"],
+      ["HTTPS://a.example/hook?token=hush", "https://a.example/hook/********"],
+      [" https://a.example/hook?token=hush", "https://a.example/hook/********"],
+      ["https://a.example/#token=hush", "https://a.example/********"],
+      ["https://a.example/services/T0/B0/hush", "https://a.example/services/********"],
+      ["https://a.example/5f3c1d6e-hush", "https://a.example/********"],
+      ["https://hush@a.example", "https://********@a.example"],
+      ["redis://me:hush@a.example:6379/0", "redis://me:********@a.example:6379/0"],
+      ["./config.schema.json", "./config.schema.json"],
+      ["a?b#c", "a?b#c"],
+    ] as const) {
+      assert.equal(maskSecrets(url), masked);
+    }
+  });
 });
