@@ -138,14 +138,6 @@ describe("bounds", () => {
     assert.equal((await webhooks.endpoints())[0]?.counters.dropped, 1);
     assert.ok(errors().includes("webhook events dropped"));
   });
-
-  test("a stream that nobody routes drops its oldest, counted", async (t) => {
-    const { events } = await openRig(t);
-    for (let i = 0; i < 20_001; i++)
-      events.append("app", "a", channelEvent("channel_occupied", "a"));
-    assert.equal(events.counters.dropped, 1);
-    assert.equal(events.stream(0).length, 20_000);
-  });
 });
 
 describe("counters", () => {
