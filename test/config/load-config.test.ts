@@ -218,6 +218,34 @@ describe("certificates", () => {
   });
 });
 
+test("certificates are looked at also when something else is wrong, and named once", (t) => {
+  const cwd = folder(t, {
+    "config.json": {
+      port: "x",
+      ssl: { cert_file: "gone.pem", key_file: "${KEY_FILE}", ca_file: 7 },
+    },
+  });
+  const { problems } = load(cwd, { PIPIT_SSL__CERT_FILE: "away.pem" });
+  assert.deepEqual(problems.map((line) => line.replace(/(:|, allowed:).*/, "")).toSorted(), [
+    "port",
+    "ssl.ca_file",
+    "ssl.cert_file (PIPIT_SSL__CERT_FILE)",
+    "ssl.key_file",
+  ]);
+  assert.match(problems.join("\n"), /^ssl\.cert_file .*away\.pem", which does not exist/m);
+  assert.match(problems.join("\n"), /^ssl\.key_file: \$\{KEY_FILE\} is not set/m);
+});
+
+test("a certificate whose name or passphrase has not been filled is named once in any spelling", (t) => {
+  const cwd = folder(t, {
+    "config.json": { ssl: { certPath: "${CERT}", keyPath: "config.json", passphrase: "${PASS}" } },
+  });
+  const { problems } = load(cwd);
+  assert.equal(problems.length, 2, problems.join("\n"));
+  assert.match(problems[0] ?? "", /^ssl\.certPath: \$\{CERT\} is not set/);
+  assert.match(problems[1] ?? "", /^ssl\.passphrase: \$\{PASS\} is not set/);
+});
+
 describe("a masked configuration", () => {
   test("shows no secret and no header's value", () => {
     const hook = { url: "https://a.example/h?token=hush", headers: { Authorization: "hush" } };
