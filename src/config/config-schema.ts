@@ -16,9 +16,12 @@ export const sslSchema = z
       "cert_path",
     ]),
     key_file: text("Its private key, PEM.", "the path of a PEM file", /./, ["key_path"]),
-    ca_file: text("Authorities for client certificates, PEM.", "the path of a PEM file", /./, [
-      "ca_path",
-    ]).optional(),
+    ca_file: text(
+      "Authorities for client certificates, PEM: a certificate that a client presents must come from one of them. A client that presents none is let in all the same.",
+      "the path of a PEM file",
+      /./,
+      ["ca_path"],
+    ).optional(),
     passphrase: text("Opens the private key.", "a text", /./).optional(),
   })
   .meta({ description: "Given: the port speaks TLS only. Left out: plain." });
