@@ -33,11 +33,13 @@ export interface Delivery {
   forgetPartition(partition: number): void;
   /** Tries an endpoint that could not be sent to. */
   pump(endpoint: Endpoint): void;
+  /** Sends to a paused endpoint at once, as to one that has failed. */
+  resume(endpoint: Endpoint): void;
   /** Forgets an endpoint without lanes. */
   forget(endpoint: Endpoint): void;
   /** No more waiting for windows and long backoffs. */
   hurry(): void;
-  /** Resolves once nothing waits but for endpoints that cannot be sent to. */
+  /** Resolves once nothing waits but for endpoints that cannot be sent to, or have answered 410 once more. */
   drained(): Promise<void>;
   /** Gives up all attempts under way and sends nothing more. */
   stop(): Promise<void>;
@@ -96,6 +98,8 @@ export function createDelivery(
       const receiver = await findReceiver(endpoint, apps, settings.batching);
       if (typeof receiver === "string") return noteObstacle(endpoint, receiver);
       endpoint.obstacle = undefined;
+      const { pausedUrl } = endpoint;
+      if (pausedUrl !== undefined && pausedUrl !== receiver.webhook.url) unpause(endpoint);
       while (maySend(endpoint)) {
         const batch = await nextBatch(context, endpoint, receiver.maxEvents);
         if (!batch) break;
@@ -107,6 +111,12 @@ export function createDelivery(
         track(attempt(endpoint, receiver, batch).finally(() => pump(endpoint)));
       }
     }
+  }
+
+  function unpause(endpoint: Endpoint): void {
+    endpoint.pausedUrl = undefined;
+    endpoint.retryAtMs = 0;
+    endpoint.notBeforeMs = 0;
   }
 
   function noteObstacle(endpoint: Endpoint, obstacle: string): void {
@@ -182,10 +192,16 @@ export function createDelivery(
   }
 
   function isDrained(): boolean {
-    for (const { isPumping, flying, queue, obstacle } of endpoints.values()) {
-      if (isPumping || flying > 0 || (queue.length > 0 && obstacle === undefined)) return false;
+    for (const endpoint of endpoints.values()) {
+      if (endpoint.isPumping || endpoint.flying > 0) return false;
+      if (endpoint.queue.length > 0 && !isStuck(endpoint)) return false;
     }
     return true;
+  }
+
+  /** Nothing can be sent to it, or it is paused and not even probed now. */
+  function isStuck({ obstacle, pausedUrl, retryAtMs }: Endpoint): boolean {
+    return obstacle !== undefined || (pausedUrl !== undefined && now() < retryAtMs);
   }
 
   function track(work: Promise<void>): void {
@@ -223,6 +239,11 @@ export function createDelivery(
       }
     },
     pump,
+    resume(endpoint) {
+      if (endpoint.pausedUrl === undefined) return;
+      unpause(endpoint);
+      pump(endpoint);
+    },
     forget(endpoint) {
       endpoint.cancelTimer?.();
       endpoints.delete(`${endpoint.appId}:${endpoint.id}`);

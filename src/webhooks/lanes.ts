@@ -68,7 +68,7 @@ export interface Endpoint {
   gathered: number;
   /** Batches that it took: proof that it is alive. */
   accepted: number;
-  /** The url that answered 410; nothing is sent to it until it is resumed or has another url. */
+  /** The url that answered 410: it is only probed until it takes a batch, is resumed, or has another url. */
   pausedUrl: string | undefined;
   /** Why nothing can be sent, once that was logged. */
   obstacle: string | undefined;

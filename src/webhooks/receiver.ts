@@ -16,8 +16,7 @@ export type Obstacle =
   | "app look-up failed"
   | "endpoint removed"
   | "endpoint disabled"
-  | "app has no enabled key"
-  | "endpoint paused";
+  | "app has no enabled key";
 
 export async function findReceiver(
   endpoint: Endpoint,
@@ -37,7 +36,6 @@ export async function findReceiver(
   if (!webhook) return "endpoint removed";
   if (!webhook.enabled) return "endpoint disabled";
   if (!webhookKey) return "app has no enabled key";
-  if (endpoint.pausedUrl === webhook.url) return "endpoint paused";
   const maxEvents = batching.enabled && batchWebhooks ? batching.maxEvents : 1;
   return { webhook, key: webhookKey, maxEvents };
 }

@@ -84,12 +84,13 @@ describe("a stop", () => {
     );
   });
 
-  test("does not wait for an endpoint that is paused", async (t) => {
-    const { occupyAndWait, webhooks, clock } = await openRig(t, { respond: inTurn(410) });
+  test("asks an endpoint that is paused once more and waits no longer for it", async (t) => {
+    const { occupyAndWait, webhooks, clock, target } = await openRig(t, { respond: inTurn(410) });
     await occupyAndWait("a");
     const closed = webhooks.close(5_000);
     await clock.advance(0);
     assert.equal((await closed)[0]?.events, 1);
+    assert.deepEqual(target.log(), ["a", "a"]);
   });
 
   test("may be asked for twice and before the start", async (t) => {
