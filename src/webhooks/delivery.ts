@@ -6,7 +6,7 @@ import { setMaxListeners } from "node:events";
 import { deliveryId } from "./batch.ts";
 import { nextBatch } from "./batching.ts";
 import { type DispatchContext, errorCode, LOOK_EVERY_MS } from "./context.ts";
-import { dropLane, giveBack, noteRouted, unbind } from "./lane-queue.ts";
+import { dropLane, giveBack, noteRouted, putBack, unbind } from "./lane-queue.ts";
 import {
   type Batch,
   createEndpoint,
@@ -14,8 +14,9 @@ import {
   type Endpoint,
   eventsOf,
   isBatch,
+  type Lane,
 } from "./lanes.ts";
-import type { LaneKey } from "./outbox.ts";
+import type { LaneKey, UnderWay } from "./outbox.ts";
 import { outcomeOf } from "./outcome.ts";
 import { post } from "./post.ts";
 import { findReceiver, loggableUrl, type Receiver } from "./receiver.ts";
@@ -27,6 +28,8 @@ export interface Delivery {
   endpoints(): Iterable<Endpoint>;
   /** `count` events came into a lane; they may gather for `windowMs`. */
   routed(lane: LaneKey, count: number, windowMs: number): void;
+  /** For the outbox: see there. */
+  readonly underWay: UnderWay;
   /** A bound pushed events out of the lane: batches that wait are made anew. */
   pushedOut(lane: LaneKey): void;
   /** Forgets all lanes of a partition that is lost or newly claimed. */
@@ -59,6 +62,10 @@ export function createDelivery(
   const underWay = new Set<Promise<void>>();
   let isHurried = false;
   let whenDrained: (() => void) | undefined;
+
+  function laneOf({ appId, endpointId, partition }: LaneKey): Lane | undefined {
+    return endpoints.get(`${appId}:${endpointId}`)?.lanes.get(partition);
+  }
 
   function endpointOf(appId: string, endpointId: string): Endpoint {
     const name = `${appId}:${endpointId}`;
@@ -105,7 +112,7 @@ export function createDelivery(
         if (!batch) break;
         if (!maySend(endpoint)) {
           // A POST failed while the lanes were read.
-          endpoint.queue.unshift(batch);
+          putBack(batch, endpoint);
           break;
         }
         track(attempt(endpoint, receiver, batch).finally(() => pump(endpoint)));
@@ -224,8 +231,9 @@ export function createDelivery(
       noteRouted(lane, count, isHurried ? 0 : windowMs, settings.batching.maxEvents, now());
       pump(endpoint);
     },
+    underWay: (key) => laneOf(key)?.underWay ?? 0,
     pushedOut(key) {
-      const lane = endpoints.get(`${key.appId}:${key.endpointId}`)?.lanes.get(key.partition);
+      const lane = laneOf(key);
       if (!lane || !unbind(lane, now())) return;
       lane.endpoint.queue = lane.endpoint.queue.filter(
         (entry) => !isBatch(entry) || entry.parts.length > 0,

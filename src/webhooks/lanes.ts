@@ -17,6 +17,8 @@ export interface Lane {
   suspects: number[];
   /** {@link Endpoint.accepted} when the suspects were first refused. */
   suspectsSince: number;
+  /** Events at its head that are in a batch which is being made or sent: no bound may push them out. */
+  underWay: number;
   /** Delivered, but the outbox could not be told yet. */
   unsettled: readonly string[];
 }
@@ -110,6 +112,7 @@ export function createLane(key: LaneKey, endpoint: Endpoint): Lane {
     hasLeftover: false,
     suspects: [],
     suspectsSince: 0,
+    underWay: 0,
     unsettled: [],
   };
 }

@@ -126,6 +126,42 @@ describe("bounds", () => {
     assert.equal(target.log().at(-1), "d e f");
   });
 
+  for (const attempt of [1, 2]) {
+    test(`nothing is pushed out while its POST is under way for the ${attempt}. time`, async (t) => {
+      const flying = held();
+      const { occupyAndWait, webhooks, clock } = await openRig(t, {
+        respond: (_sent, number) => (number < attempt ? answered(500) : flying.promise),
+        bounds: { maxQueuedEvents: 2 },
+      });
+      await occupyAndWait("a", "b");
+      await clock.advance((attempt - 1) * 1_000);
+      await occupyAndWait("c", "d", "e");
+      flying.resolve(answered(200));
+      await clock.advance(0);
+      const [report] = await webhooks.endpoints();
+      assert.equal(report?.counters.delivered, 2);
+      const letters = await webhooks.deadLetters("app", "one");
+      assert.deepEqual(
+        letters.map(({ event }) => event.channel),
+        ["c", "d", "e"],
+      );
+    });
+  }
+
+  test("events whose batch only waits to be tried again are pushed out", async (t) => {
+    const { occupyAndWait, webhooks } = await openRig(t, {
+      respond: inTurn(500),
+      bounds: { maxQueuedEvents: 2 },
+    });
+    await occupyAndWait("a", "b");
+    await occupyAndWait("c");
+    const letters = await webhooks.deadLetters("app", "one");
+    assert.deepEqual(
+      letters.map(({ event }) => event.channel),
+      ["a"],
+    );
+  });
+
   test("dead letters are dropped when they are too old, counted and logged", async (t) => {
     const { occupyAndWait, webhooks, clock, errors } = await openRig(t, {
       respond: inTurn(500),
