@@ -1,6 +1,6 @@
 /**
  * Where log lines leave the process. A line that cannot be written (a full disk, a reader that went away) is
- * lost and counted: the server matters more than what it says.
+ * lost and counted, the first also told on standard error: the server matters more than what it says.
  */
 import { writeSync } from "node:fs";
 
@@ -16,17 +16,19 @@ export interface LogOutput {
 }
 
 const STANDARD_OUTPUT = 1;
+const STANDARD_ERROR = 2;
 /** How long a line waits for a reader who has fallen behind, when the system does not do that itself. */
 const MAX_WAIT_MS = 100;
 const WAIT_STEP_MS = 5;
 
 /**
  * Lines go to the file descriptor `fd`, standard output by default, which stays open. `writeBytes` answers how
- * many of the bytes it wrote.
+ * many of the bytes it wrote; `tell` is called once, with the first loss.
  */
 export function createLogOutput(
   fd: number = STANDARD_OUTPUT,
   writeBytes: (fd: number, bytes: Uint8Array) => number = writeSync,
+  tell: (text: string) => void = tellStandardError,
 ): LogOutput {
   const counters = { linesLost: 0 };
   const gate = new Int32Array(new SharedArrayBuffer(4));
@@ -48,8 +50,9 @@ export function createLogOutput(
           waitedMs += WAIT_STEP_MS;
           continue;
         }
-        // Whatever the reason: there is no other place to tell it, so the count has to.
+        // Whatever the reason: whoever logs can do nothing about it.
         counters.linesLost += 1;
+        if (counters.linesLost === 1) tell(`pipit: log lines are lost: ${reason(error)}.\n`);
         isLosing = true;
         return;
       }
@@ -58,6 +61,19 @@ export function createLogOutput(
   }
 
   return { isTerminal: fd === STANDARD_OUTPUT && process.stdout.isTTY === true, counters, write };
+}
+
+/** Not through `process.stderr`, whose failure would reach the whole process as an event. */
+function tellStandardError(text: string): void {
+  try {
+    writeSync(STANDARD_ERROR, text);
+  } catch {
+    // The count is left.
+  }
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function isBusy(error: unknown): boolean {

@@ -18,13 +18,18 @@ function logFile(t: TestContext): string {
   return join(folder, "log");
 }
 
+/** Keeps what would go to standard error out of the test's own. */
+const inSilence = () => {};
+
 test("a log line on a full disk is lost and counted, and no error reaches who logs", (t) => {
-  const output = createLogOutput(open(t, "/dev/full", "w"));
+  const told: string[] = [];
+  const output = createLogOutput(open(t, "/dev/full", "w"), writeSync, (text) => told.push(text));
   const log = createLogger({ level: "info", format: "json" }, output);
   log.info({}, "a");
   log.fatal({}, "b");
   log.debug({}, "not written anyway");
   assert.equal(output.counters.linesLost, 2);
+  assert.deepEqual(told, ["pipit: log lines are lost: ENOSPC: no space left on device, write.\n"]);
 });
 
 test("lines are written at once, whole and in order", (t) => {
@@ -41,12 +46,16 @@ test("after a line that was cut in the middle, the next begins on a line of its 
   const file = logFile(t);
   const fd = open(t, file, "w");
   let room = 3;
-  const output = createLogOutput(fd, (to, bytes) => {
-    if (room === 0) throw Object.assign(new Error("full"), { code: "ENOSPC" });
-    const written = writeSync(to, bytes.subarray(0, room));
-    room -= written;
-    return written;
-  });
+  const output = createLogOutput(
+    fd,
+    (to, bytes) => {
+      if (room === 0) throw Object.assign(new Error("full"), { code: "ENOSPC" });
+      const written = writeSync(to, bytes.subarray(0, room));
+      room -= written;
+      return written;
+    },
+    inSilence,
+  );
   output.write("first\n");
   assert.equal(output.counters.linesLost, 1);
   room = 100;
@@ -58,11 +67,15 @@ test("a reader who falls behind is waited for once, and then no longer until he 
   const fd = open(t, logFile(t), "w");
   let attempts = 0;
   let isBusy = true;
-  const output = createLogOutput(fd, (_fd, bytes) => {
-    attempts += 1;
-    if (isBusy) throw Object.assign(new Error("busy"), { code: "EAGAIN" });
-    return bytes.length;
-  });
+  const output = createLogOutput(
+    fd,
+    (_fd, bytes) => {
+      attempts += 1;
+      if (isBusy) throw Object.assign(new Error("busy"), { code: "EAGAIN" });
+      return bytes.length;
+    },
+    inSilence,
+  );
   output.write("a\n");
   assert.ok(attempts > 1);
   attempts = 0;
