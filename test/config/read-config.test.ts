@@ -245,6 +245,8 @@ describe("problems", () => {
       "Content-Length",
       "Transfer-Encoding",
       "connection",
+      "TE",
+      "Trailer",
       "X-Pusher-Key",
       "x-pipit-delivery",
     ]) {
