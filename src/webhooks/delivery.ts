@@ -19,7 +19,7 @@ import {
 import type { LaneKey, UnderWay } from "./outbox.ts";
 import { outcomeOf } from "./outcome.ts";
 import { post } from "./post.ts";
-import { findReceiver, loggableUrl, type Receiver } from "./receiver.ts";
+import { findReceiver, loggableOrigin, type Receiver } from "./receiver.ts";
 import { createSettlement } from "./settlement.ts";
 import type { Answer } from "./target.ts";
 
@@ -165,7 +165,7 @@ export function createDelivery(
       {
         app_id: appId,
         endpoint: id,
-        url: loggableUrl(url),
+        origin: loggableOrigin(url),
         delivery,
         attempt: number,
         events: events.length,

@@ -40,9 +40,7 @@ export async function findReceiver(
   return { webhook, key: webhookKey, maxEvents };
 }
 
-/** The url without what may be secret in it. */
-export function loggableUrl(url: string): string {
-  if (!URL.canParse(url)) return "";
-  const { origin, pathname } = new URL(url);
-  return origin + pathname;
+/** The url without what may be secret in it: chat services put a token into the path. */
+export function loggableOrigin(url: string): string {
+  return URL.canParse(url) ? new URL(url).origin : "";
 }
