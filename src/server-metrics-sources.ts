@@ -16,6 +16,7 @@ import type { EndpointReport, Webhooks } from "./webhooks/webhooks.ts";
 
 export interface MetricsParts {
   readonly uws: () => { readonly name: string; readonly version: string } | undefined;
+  readonly logLinesLost: () => number;
   readonly isReady: () => boolean;
   readonly apps: Apps;
   readonly connections: ConnectionRegistry;
@@ -115,6 +116,7 @@ export function metricsSources(parts: MetricsParts): ServerMetricsSources {
     clientEvents: () => sum((traffic) => traffic.clientEvents),
     refusals,
     failures: () => ({
+      log_write: parts.logLinesLost(),
       cache_read: channels.cacheFailures,
       client_event_relay: channels.relayFailures,
       http_unavailable: http.unavailable,

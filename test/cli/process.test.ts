@@ -115,3 +115,17 @@ test("check of the config.json of the repository finds nothing wrong", async (t)
   assert.match(pipit.out, /can be used/);
   assert.equal(pipit.err, "");
 });
+
+test("among JSON lines one says where it listens, for which apps and with what", async (t) => {
+  const flags = ["--port", "0", "--metrics-port", "0"];
+  const pipit = run(t, "start", ...flags);
+  const line = await until("it listens", () => /^.*"listening".*$/m.exec(pipit.out)?.[0]);
+  const fields = JSON.parse(line);
+  assert.equal((await fetch(`http://${fields.host}:${fields.port}/health/ready`)).status, 200);
+  assert.ok(fields.metrics.port > 0);
+  assert.deepEqual(fields.app_ids, ["1"]);
+  assert.equal(fields.drivers.adapter, "memory");
+  assert.match(fields.uws.version, /^\d/);
+  assert.equal(fields.node_version, process.versions.node);
+  assert.doesNotMatch(line, /pipit-secret/);
+});
