@@ -2,7 +2,7 @@
  * Looks host names up as the system does, hosts file and search domains included, so that a name whose servers
  * do not answer keeps no other waiting. Node runs look-ups on two threads for the whole process, and one that
  * hangs can neither be hurried nor given up. So a name is looked up once at a time, and names that hung before
- * share one thread, which they get only while no other name waits.
+ * share one thread, and begin only while nothing else is looked up.
  */
 import { type LookupAddress, TIMEOUT } from "node:dns";
 import type { LookupFunction } from "node:net";
@@ -42,8 +42,6 @@ export const MAX_NAMES = 1_000;
 
 /** As many as Node runs at a time with its four threads: `UV_THREADPOOL_SIZE` of more changes nothing here. */
 const PLACES = 2;
-
-const PLACES_OF_HUNG = 1;
 
 const LOOPBACK: readonly LookupAddress[] = [
   { address: "127.0.0.1", family: 4 },
@@ -133,8 +131,8 @@ export function createNameLookups({ resolve, now, after }: NameLookupsParts): Na
     let best: Name | undefined;
     for (const name of queue) if (!best || name.hangs < best.hangs) best = name;
     if (!best || best.hangs === 0) return best;
-    const hung = [...underWay].filter(({ hangs }) => hangs > 0).length;
-    return hung < PLACES_OF_HUNG ? best : undefined;
+    // The other place may go to a name that will hang for the first time: so one that did begins alone.
+    return underWay.size === 0 ? best : undefined;
   }
 
   function lookUp(name: Name): void {

@@ -116,6 +116,20 @@ describe("looking names up", () => {
     assert.deepEqual(started.slice(5), ["third"]);
   });
 
+  test("lets no name that hung take the place beside one that may hang for the first time", async () => {
+    const { ask, end, fail, started, clock } = open();
+    ask("x");
+    await clock.advance(HANGS_AFTER_MS);
+    fail("x", "EAI_AGAIN");
+    ask("new");
+    ask("x");
+    ask("a");
+    end("a", "10.0.0.1");
+    assert.deepEqual(started, ["x", "new", "a"]);
+    end("new", "10.0.0.1");
+    assert.deepEqual(started, ["x", "new", "a", "x"]);
+  });
+
   test("a name that answers in time again is one like all others", async () => {
     const { ask, end, fail, started, clock } = open();
     ask("x");
