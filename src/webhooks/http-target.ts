@@ -3,6 +3,7 @@ import { lookup } from "node:dns";
 import { type Dispatcher, Pool } from "undici";
 import { createAddressPolicy, TargetRefusedError } from "./address-policy.ts";
 import { errorCode } from "./context.ts";
+import { type LookUpDirectly, lookUpDirectly } from "./direct-lookup.ts";
 import { createGuardedConnector } from "./guarded-connector.ts";
 import { createNameLookups, type Resolve } from "./name-lookups.ts";
 import type { Answer, Attempt, Target } from "./target.ts";
@@ -20,10 +21,23 @@ interface EndpointPool {
   readonly pool: Pool;
 }
 
-/** `resolve` looks names up, by default as the system does; `now` says how old an answer of it is. */
-export function createHttpTarget(resolve: Resolve = lookup, now: Now = Date.now): Target {
+export interface HttpTargetParts {
+  /** Looks names up. @default as the system does */
+  readonly resolve?: Resolve;
+  /** Looks names up when `resolve` hangs. @default in the hosts file and the DNS */
+  readonly lookUpDirectly?: LookUpDirectly;
+  /** Says how old an answer of theirs is. */
+  readonly now: Now;
+}
+
+export function createHttpTarget(parts: HttpTargetParts): Target {
   const policy = createAddressPolicy();
-  const lookups = createNameLookups({ resolve, now, after });
+  const lookups = createNameLookups({
+    resolve: parts.resolve ?? lookup,
+    lookUpDirectly: parts.lookUpDirectly ?? lookUpDirectly,
+    now: parts.now,
+    after,
+  });
   const pools = new Map<string, EndpointPool>();
 
   function poolFor({ endpoint, timeoutMs, concurrency }: Attempt, origin: string): Pool {

@@ -2,10 +2,12 @@
  * Looks host names up as the system does, hosts file and search domains included, so that a name whose servers
  * do not answer keeps no other waiting. Node runs look-ups on two threads for the whole process, and one that
  * hangs can neither be hurried nor given up. So a name is looked up once at a time, and names that hung before
- * share one thread, and begin only while nothing else is looked up.
+ * share one thread, and begin only while nothing else is looked up. A name that has no answer by then is asked of
+ * the DNS itself, which takes no thread: when many hang for the first time, no other has to wait for all of them.
  */
 import { type LookupAddress, TIMEOUT } from "node:dns";
 import type { LookupFunction } from "node:net";
+import type { LookUpDirectly } from "./direct-lookup.ts";
 import type { After, Now } from "./timer.ts";
 
 /** Resolves a name to addresses, as `dns.lookup` does. */
@@ -13,6 +15,8 @@ export type Resolve = LookupFunction;
 
 export interface NameLookupsParts {
   readonly resolve: Resolve;
+  /** The way around the threads. What it does not find, `resolve` may find yet. */
+  readonly lookUpDirectly: LookUpDirectly;
   readonly now: Now;
   readonly after: After;
 }
@@ -63,13 +67,19 @@ interface Name {
   readonly options: Options;
   readonly waiters: Set<Waiter>;
   isBusy: boolean;
+  cancelDirect: () => void;
   /** Look-ups in a row that hung. */
   hangs: number;
   addresses: readonly LookupAddress[];
   answeredMs: number;
 }
 
-export function createNameLookups({ resolve, now, after }: NameLookupsParts): NameLookups {
+export function createNameLookups({
+  resolve,
+  lookUpDirectly,
+  now,
+  after,
+}: NameLookupsParts): NameLookups {
   /** Those asked for least recently first. */
   const names = new Map<string, Name>();
   /** Names without a place, also when nobody waits any more: the answer is of use to the next attempt. */
@@ -87,6 +97,7 @@ export function createNameLookups({ resolve, now, after }: NameLookupsParts): Na
       options: { ...options, all: true },
       waiters: new Set(),
       isBusy: false,
+      cancelDirect: () => {},
       hangs: 0,
       addresses: [],
       answeredMs: Number.NEGATIVE_INFINITY,
@@ -115,8 +126,35 @@ export function createNameLookups({ resolve, now, after }: NameLookupsParts): Na
     });
     if (name.isBusy) return;
     name.isBusy = true;
+    name.cancelDirect = after(HANGS_AFTER_MS, () => void goAround(name));
     queue.add(name);
     fillPlaces();
+  }
+
+  async function goAround(name: Name): Promise<void> {
+    const addresses = await lookUpDirectly(name.hostname);
+    const { family } = name.options;
+    const usable = addresses.filter(ofFamily(family));
+    // The system's own answer counts more, also when it says that there is none.
+    if (usable.length === 0 || !name.isBusy) return;
+    remember(name, usable);
+    answerAll(name, null);
+  }
+
+  function remember(name: Name, addresses: readonly LookupAddress[]): void {
+    name.addresses = addresses;
+    name.answeredMs = now();
+  }
+
+  function answerAll(name: Name, error: NodeJS.ErrnoException | null): void {
+    const waiters = [...name.waiters];
+    name.waiters.clear();
+    for (const waiter of waiters) {
+      waiter.cancelTimer();
+      // With an error there is nothing else in the call, whatever its type says.
+      if (error) waiter.done(error, "");
+      else give(name.addresses, waiter.all, waiter.done);
+    }
   }
 
   function fillPlaces(): void {
@@ -145,26 +183,19 @@ export function createNameLookups({ resolve, now, after }: NameLookupsParts): Na
     });
     resolve(name.hostname, name.options, (error, found, family) => {
       cancelTimer();
+      name.cancelDirect();
       underWay.delete(name);
       name.isBusy = false;
       if (!isHanging) name.hangs = 0;
       if (!error) {
-        name.addresses =
-          typeof found === "string" ? [{ address: found, family: family ?? 4 }] : found;
-        name.answeredMs = now();
+        const only = { address: String(found), family: family ?? 4 };
+        remember(name, typeof found === "string" ? [only] : found);
       } else if (!isHanging) {
         // The name is gone: what it was is of no use any more.
         name.addresses = [];
       }
-      const waiters = [...name.waiters];
-      name.waiters.clear();
       fillPlaces();
-      for (const waiter of waiters) {
-        waiter.cancelTimer();
-        // With an error there is nothing else in the call, whatever its type says.
-        if (error) waiter.done(error, "");
-        else give(name.addresses, waiter.all, waiter.done);
-      }
+      answerAll(name, error);
     });
   }
 

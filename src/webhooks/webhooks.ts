@@ -89,7 +89,7 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
   const { apps, outbox, now, log } = parts;
   const context: DispatchContext = {
     ...parts,
-    target: parts.target ?? createHttpTarget(undefined, now),
+    target: parts.target ?? createHttpTarget({ now }),
     after: parts.after ?? realAfter,
     losses: createLossLog(log, now),
     onDelivered: parts.onDelivered ?? (() => {}),

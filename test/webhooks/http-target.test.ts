@@ -22,8 +22,8 @@ function attempt(url: string, changes: Partial<Attempt> = {}): Attempt {
   };
 }
 
-function openTarget(t: TestContext, resolve?: Resolve, now?: () => number) {
-  const target = createHttpTarget(resolve, now);
+function openTarget(t: TestContext, resolve: Resolve = unresolved, now = Date.now) {
+  const target = createHttpTarget({ resolve, now, lookUpDirectly: async () => [] });
   t.after(() => target.close());
   return target;
 }
@@ -37,6 +37,8 @@ async function serve(t: TestContext, listener: RequestListener): Promise<number>
   });
   return (server.address() as AddressInfo).port;
 }
+
+const unresolved: Resolve = (hostname) => assert.fail(`${hostname} was looked up`);
 
 /** Says that every name has these addresses. */
 const resolving =

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { isIP } from "node:net";
 import { describe, test } from "node:test";
 import {
   createNameLookups,
@@ -10,7 +11,7 @@ import {
 import { createFakeClock } from "./fake-clock.ts";
 
 /** Look-ups that end when the test says so, and what became of those who asked. */
-function open() {
+function open(direct: Readonly<Record<string, readonly string[]>> = {}) {
   const clock = createFakeClock();
   const underWay = new Map<
     string,
@@ -18,6 +19,8 @@ function open() {
   >();
   const started: string[] = [];
   const lookups = createNameLookups({
+    lookUpDirectly: async (hostname) =>
+      (direct[hostname] ?? []).map((address) => ({ address, family: isIP(address) })),
     now: clock.now,
     after: clock.after,
     resolve(hostname, options, done) {
@@ -156,6 +159,23 @@ describe("looking names up", () => {
     ask("a");
     await clock.advance(4_000);
     assert.equal(answers.at(-1), "a: ETIMEOUT");
+  });
+
+  test("goes around the threads for a name that has no answer in a second", async () => {
+    const { ask, answers, clock, started } = open({ a: ["10.0.0.2", "fd00::2"] });
+    for (const name of ["x", "y", "a"]) ask(name);
+    await clock.advance(HANGS_AFTER_MS);
+    assert.deepEqual(started, ["x", "y"]);
+    assert.deepEqual(answers, ["a: 10.0.0.2 fd00::2"]);
+  });
+
+  test("takes the system's answer whenever it comes", async () => {
+    const { ask, end, answers, clock } = open({ a: ["10.0.0.2"] });
+    ask("a");
+    await clock.advance(HANGS_AFTER_MS);
+    end("a", "10.0.0.1");
+    ask("a");
+    assert.deepEqual(answers, ["a: 10.0.0.2", "a: 10.0.0.1"]);
   });
 
   test("that fails at once says so, whatever the name was before", async () => {
