@@ -66,7 +66,10 @@ interface Name {
   readonly hostname: string;
   readonly options: Options;
   readonly waiters: Set<Waiter>;
+  /** It waits for a place, or has one. */
   isBusy: boolean;
+  /** And that for longer than a look-up should take. */
+  isLate: boolean;
   cancelDirect: () => void;
   /** Look-ups in a row that hung. */
   hangs: number;
@@ -97,6 +100,7 @@ export function createNameLookups({
       options: { ...options, all: true },
       waiters: new Set(),
       isBusy: false,
+      isLate: false,
       cancelDirect: () => {},
       hangs: 0,
       addresses: [],
@@ -115,8 +119,12 @@ export function createNameLookups({
     return false;
   }
 
+  function isAnswered({ addresses, answeredMs }: Name, withinMs: number): boolean {
+    return addresses.length > 0 && now() - answeredMs < withinMs;
+  }
+
   function wait(name: Name, all: boolean, done: Done, timeoutMs: number): void {
-    const isKnown = name.addresses.length > 0 && now() - name.answeredMs < LAST_ANSWER_MS;
+    const isKnown = isAnswered(name, LAST_ANSWER_MS);
     const waiter: Waiter = { all, done, cancelTimer: () => {} };
     name.waiters.add(waiter);
     waiter.cancelTimer = after(isKnown ? Math.min(timeoutMs, HANGS_AFTER_MS) : timeoutMs, () => {
@@ -132,6 +140,7 @@ export function createNameLookups({
   }
 
   async function goAround(name: Name): Promise<void> {
+    name.isLate = true;
     const addresses = await lookUpDirectly(name.hostname);
     const { family } = name.options;
     const usable = addresses.filter(ofFamily(family));
@@ -186,6 +195,7 @@ export function createNameLookups({
       name.cancelDirect();
       underWay.delete(name);
       name.isBusy = false;
+      name.isLate = false;
       if (!isHanging) name.hangs = 0;
       if (!error) {
         const only = { address: String(found), family: family ?? 4 };
@@ -209,7 +219,7 @@ export function createNameLookups({
       if (!name) {
         counters.refused += 1;
         done(timeoutError(hostname), "");
-      } else if (name.addresses.length > 0 && now() - name.answeredMs < FRESH_MS) {
+      } else if (isAnswered(name, name.isLate ? LAST_ANSWER_MS : FRESH_MS)) {
         give(name.addresses, all, done);
       } else {
         wait(name, all, done, timeoutMs);
