@@ -41,6 +41,7 @@ import { createTransport } from "./transport/transport.ts";
 import { VERSION } from "./version.ts";
 import { createEventLog } from "./webhooks/event-log.ts";
 import { createMemoryOutbox } from "./webhooks/memory-outbox.ts";
+import { createWantedEvents } from "./webhooks/wanted-events.ts";
 import { createWebhooks } from "./webhooks/webhooks.ts";
 
 export interface Server {
@@ -109,6 +110,7 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
     partitions: DEFAULT_PARTITIONS,
     now,
     epoch: now(),
+    isWanted: createWantedEvents(apps),
     log: room("webhooks"),
   });
   const memoryState = createMemoryChannelState({
