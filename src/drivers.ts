@@ -1,5 +1,6 @@
 /** The drivers of a node, all of one kind: memory for a node that is alone, Redis for one among others. */
 import type { Adapter, DeliverLocally } from "./adapters/adapter.ts";
+import type { Apps } from "./apps/app.ts";
 import type { CacheStore } from "./cache/cache-store.ts";
 import type { Announcements, ChannelState } from "./channel-state/channel-state.ts";
 import type { ClusterSample } from "./observability/cluster-sample.ts";
@@ -34,6 +35,7 @@ export interface CacheSizes {
 
 /** What drivers are given by the composition root. */
 export interface DriverParts {
+  readonly apps: Apps;
   readonly deliver: DeliverLocally;
   readonly announce: Announcements;
   readonly now: () => number;

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The process behind `pipit`: hands the outside world to the command line. */
+import { outliveOutputErrors } from "./cli/output-errors.ts";
 import { runCli } from "./cli/run.ts";
 import { createLogger } from "./observability/logger.ts";
 import { checkRedis } from "./redis/check-redis.ts";
@@ -10,6 +11,8 @@ import { VERSION } from "./version.ts";
 
 /** How long the end of the process waits for its output. */
 const LINGER_MS = 2_000;
+
+outliveOutputErrors(process);
 
 const exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
@@ -26,7 +29,7 @@ const exitCode = await runCli(process.argv.slice(2), {
 });
 if (exitCode !== undefined) {
   // Set, not process.exit(): what was written to a pipe must still arrive.
-  process.exitCode = exitCode;
+  process.exitCode ||= exitCode;
   // A start that failed half-way must not be kept alive by what it had opened.
   setTimeout(() => process.exit(), LINGER_MS).unref();
 }

@@ -8,13 +8,15 @@ import { DEFAULT_PARTITIONS } from "./protocol/partition.ts";
 import { laneBounds } from "./server-settings.ts";
 import { createEventLog } from "./webhooks/event-log.ts";
 import { createMemoryOutbox } from "./webhooks/memory-outbox.ts";
+import { createWantedEvents } from "./webhooks/wanted-events.ts";
 
 export function createMemoryDrivers(config: Config, parts: DriverParts): Drivers {
-  const { deliver, announce, now, log } = parts;
+  const { apps, deliver, announce, now, log } = parts;
   const events = createEventLog({
     partitions: DEFAULT_PARTITIONS,
     now,
     epoch: now(),
+    isWanted: createWantedEvents(apps),
     log: log("webhooks"),
   });
   const state = createMemoryChannelState({

@@ -16,6 +16,7 @@ import type { EndpointReport, Webhooks } from "./webhooks/webhooks.ts";
 
 export interface MetricsParts {
   readonly uws: () => { readonly name: string; readonly version: string } | undefined;
+  readonly logLinesLost: () => number;
   readonly isReady: () => boolean;
   readonly isDegraded: () => boolean;
   readonly apps: Apps;
@@ -67,6 +68,7 @@ export function metricsSources(parts: MetricsParts): ServerMetricsSources {
       ["request_body", transport.bodiesRefused + http.bodiesTooLarge],
       ["http_rate", http.rateLimited],
       ["frame_size", transport.framesTooLarge],
+      ["early_frames", transport.earlyFramesDropped],
     ]);
     for (const limit of CAPACITY_LIMITS) hit.set(limit, channels.capacityHit.get(limit) ?? 0);
     for (const [refusal, limit] of Object.entries(LIMITS_BY_REFUSAL)) {
@@ -117,6 +119,7 @@ export function metricsSources(parts: MetricsParts): ServerMetricsSources {
     clientEvents: () => sum((traffic) => traffic.clientEvents),
     refusals,
     failures: () => ({
+      log_write: parts.logLinesLost(),
       cache_read: channels.cacheFailures,
       client_event_relay: channels.relayFailures,
       http_unavailable: http.unavailable,

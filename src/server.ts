@@ -20,6 +20,7 @@ import { createHealthRoutes } from "./http/health-routes.ts";
 import { createHttpApi } from "./http/rest-api.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import { createMemoryDrivers } from "./memory-drivers.ts";
+import { createLogOutput } from "./observability/log-output.ts";
 import { createLogger } from "./observability/logger.ts";
 import { createMetricsListener } from "./observability/metrics-listener.ts";
 import { createMetricsRegistry } from "./observability/metrics-registry.ts";
@@ -82,11 +83,15 @@ export interface ServerOptions {
   readonly now?: () => number;
 }
 
+/** More would make the line too long for those who collect it. */
+const MOST_APPS_LOGGED = 100;
+
 /** A server that does not listen yet. Throws ConfigError, which lists every problem of `input`. */
 export function createServer(input: ConfigInput, options: ServerOptions = {}): Server {
   const { config, warnings } = requireConfig(input);
   const { wrap = {}, now = Date.now } = options;
-  const logger = createLogger(config.log);
+  const logOutput = createLogOutput();
+  const logger = createLogger(config.log, logOutput);
   const room = (name: string) => logger.child({ room: name });
 
   const apps = around(wrap.apps, createAppRegistry(config.app_manager.apps));
@@ -98,6 +103,7 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
   const announce = createAnnouncements(locals, delivery, watchers);
 
   const parts: DriverParts = {
+    apps,
     deliver: delivery.deliver,
     announce,
     now,
@@ -166,6 +172,7 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
     registry,
     metricsSources({
       uws: transport.loaded,
+      logLinesLost: () => logOutput.counters.linesLost,
       isReady: () => lifecycle.readiness().ready,
       isDegraded() {
         const { ready, reasons } = lifecycle.readiness();
@@ -209,6 +216,30 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
     await transport.listen({ channels, api });
     await drivers.start();
     await webhooks.start();
+    logListening();
+  }
+
+  /** What the command line prints for people, for those who collect lines. */
+  function logListening(): void {
+    const ids = config.app_manager.apps.map(({ id }) => id);
+    const { uws, drivers } = server.describe();
+    const address = server.address();
+    logger.info(
+      {
+        host: address?.host,
+        port: address?.port,
+        is_tls: address?.isTls,
+        metrics: address?.metrics,
+        path_prefix: config.path_prefix,
+        apps: ids.length,
+        app_ids: ids.slice(0, MOST_APPS_LOGGED),
+        drivers,
+        uws,
+        version: VERSION,
+        node_version: process.versions.node,
+      },
+      "listening",
+    );
   }
 
   async function stop(): Promise<void> {
@@ -223,7 +254,7 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
     logger.info({}, "stopped");
   }
 
-  return {
+  const server: Server = {
     listen: () =>
       lifecycle.start(start, async () => {
         await webhooks.close(0);
@@ -250,6 +281,7 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
       warnings,
     }),
   };
+  return server;
 }
 
 function around<T>(wrap: ((inner: T) => T) | undefined, inner: T): T {

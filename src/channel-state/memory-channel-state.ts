@@ -1,4 +1,5 @@
 /** The channel state of a node that is alone. Every answer is there at once. Source: architecture.md §4. */
+import { setTimeout as pauseFor } from "node:timers/promises";
 import {
   type Announcements,
   type AppendEvent,
@@ -23,12 +24,17 @@ export interface MemoryChannelStateParts {
    * Called from within the state's methods, so it must not sweep at once.
    */
   readonly wake: (partition: number) => void;
+  /** Lets those who take events out of the streams have a turn. @default a millisecond */
+  readonly pause?: () => Promise<unknown>;
 }
+
+/** What is settled in one turn: streams are bounded, and nothing leaves them while a turn lasts. */
+export const SETTLED_AT_ONCE = 1_000;
 
 export interface MemoryChannelState extends ChannelState {
   /**
    * Turns what is due in the partition into events and announcements, members before their channel, and
-   * answers when the next is due, epoch ms. A leave that is due but not yet swept can still be taken back.
+   * answers when the next is due, epoch ms: now, when more is due than fits into one turn. A leave that is due but not yet swept can still be taken back.
    */
   sweep(partition: number): number | undefined;
   readonly counters: Readonly<TransitionCounters>;
@@ -48,6 +54,8 @@ export interface MemoryChannelStateSizes {
 /** Owns no timer: nothing that is delayed happens until somebody sweeps. */
 export function createMemoryChannelState(parts: MemoryChannelStateParts): MemoryChannelState {
   const { partitions, now, append, announce, wake } = parts;
+  // As long as the dispatcher waits after a wake-up, and begun later: it has had its turn before this one goes on.
+  const pause = parts.pause ?? (() => pauseFor(1));
   const delaysMs = [LEAVE_GRACE_MS, COUNT_WINDOW_MS];
   const schedule = createSchedule<Pending>(partitions, delaysMs, now, wake);
   const counts = createSubscriptionCounts(schedule, append, announce);
@@ -71,12 +79,14 @@ export function createMemoryChannelState(parts: MemoryChannelStateParts): Memory
     }
   }
 
-  function settleUntil(partition: number, nowMs: number): void {
-    for (;;) {
+  /** Settles at most `limit`; answers how many there were. */
+  function settleUntil(partition: number, nowMs: number, limit: number): number {
+    for (let settled = 0; settled < limit; settled++) {
       const pending = schedule.takeDue(partition, nowMs);
-      if (!pending) return;
+      if (!pending) return settled;
       settle(pending);
     }
+    return limit;
   }
 
   return {
@@ -94,12 +104,20 @@ export function createMemoryChannelState(parts: MemoryChannelStateParts): Memory
     // A copy: what is read for the HTTP API may be kept across turns.
     users: (appId, channel) => new Map(channels.members(appId, channel)),
     sweep(partition) {
-      settleUntil(partition, now());
+      settleUntil(partition, now(), SETTLED_AT_ONCE);
       return schedule.nextDueMs(partition);
     },
     /** Appends pending leaves now: after a stop nobody can return in time. Repeatable. */
     async close() {
-      for (let partition = 0; partition < partitions; partition++) settleUntil(partition, Infinity);
+      let room = SETTLED_AT_ONCE;
+      for (let partition = 0; partition < partitions; partition++) {
+        for (;;) {
+          room -= settleUntil(partition, Infinity, room);
+          if (room > 0) break;
+          await pause();
+          room = SETTLED_AT_ONCE;
+        }
+      }
     },
     counters: channels.counters,
     sizes: () => ({ channels: channels.size, users: users.size, pending: schedule.waiting }),

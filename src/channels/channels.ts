@@ -30,7 +30,7 @@ export interface EventToPublish {
 export interface Channels {
   /**
    * Runs the handshake checks in the order of protocol.md §1.6. When all pass: registers the connection, sends
-   * `connection_established` and returns it. A refusal has been told to the socket, which is closed already.
+   * `connection_established` and returns it. A refusal is told to the socket, which is closed with it (in a drain after a moment).
    */
   open(
     handshake: Handshake,
@@ -38,6 +38,8 @@ export interface Channels {
   ): Connection | ClosingRefusal | Promise<Connection | ClosingRefusal>;
   /** One text frame from the client. Never throws: whatever is wrong is answered on the socket. */
   receive(connection: Connection, text: string): void;
+  /** A binary frame, of which there are none in the protocol. */
+  receiveBinary(connection: Connection): void;
   /** The socket has closed, for whatever reason. Leaves every channel. Repeatable. */
   closed(connection: Connection): void;
   /** Publishes to every subscriber in the cluster; caches where the channel is a cache channel. Order is kept. */

@@ -23,17 +23,20 @@ export interface ClientEventParts {
   readonly refusals: Refusals;
   readonly counters: ChannelsCounters;
   readonly now: () => number;
+  /** Whether a refusal may be answered: it costs a command, or refused events would be work without a bound. */
+  readonly mayAnswer: (connection: Connection) => boolean;
 }
 
 /** Relays a client event to the channel's other subscribers, or refuses it. Checks run in the order of §3. */
 export function createClientEvents(
   parts: ClientEventParts,
 ): (connection: Connection, frame: ClientFrame) => void {
-  const { adapter, state, refusals, counters, now } = parts;
+  const { adapter, state, refusals, counters, now, mayAnswer } = parts;
 
   return (connection, { event, channel, data }) => {
-    const refuse = (reason: RefusalReason, code: CloseCode | null, message: string): void =>
-      refusals.refuse(connection, reason, code, message);
+    const refuse = (reason: RefusalReason, code: CloseCode | null, message: string): void => {
+      if (mayAnswer(connection)) refusals.refuse(connection, reason, code, message);
+    };
     const { app } = connection;
     const { features, limits } = app.settings;
 
@@ -74,7 +77,8 @@ export function createClientEvents(
     }
     if (!isWithinRate(connection, limits.maxClientEventsPerSecond, now())) {
       const message = `More than ${limits.maxClientEventsPerSecond} client events in a second: this one was dropped.`;
-      refuse("client_event_rate", CLOSE_CODES.rejected, message);
+      // Too many good events are dropped for as long as they come: only bad ones lead to a close.
+      refusals.refuse(connection, "client_event_rate", CLOSE_CODES.rejected, message);
       if (limits.terminateOnClientEventLimit) {
         connection.socket.close(CLOSE_CODES.rejected, "Too many client events.");
       }

@@ -17,7 +17,7 @@ import type { Channels, Handshake } from "./channels.ts";
 import { CLIENT_EVENT_PREFIX, createClientEvents } from "./client-events.ts";
 import { type ChannelsCounters, createChannelsCounters } from "./counters.ts";
 import { createDeadlines } from "./deadlines.ts";
-import { drainConnections } from "./drain.ts";
+import { drainConnections, turnAway } from "./drain.ts";
 import { type HandshakeRefusal, handshakeRefusal } from "./handshake.ts";
 import type { LocalChannels } from "./local-channels.ts";
 import { createPublishing } from "./publishing.ts";
@@ -63,7 +63,7 @@ export function createChannels(parts: ChannelsParts): ChannelsWithCounters {
     maxChannelsPerConnection: settings.maxChannelsPerConnection,
   });
   const signingIn = createSigningIn(common);
-  const relayClientEvent = createClientEvents(common);
+  const relayClientEvent = createClientEvents({ ...common, mayAnswer: isWithinCommandRate });
   const publish = createPublishing(common);
   const nextSocketId = createSocketIds();
   const countsAddresses = settings.maxConnectionsPerAddress !== Infinity;
@@ -73,22 +73,26 @@ export function createChannels(parts: ChannelsParts): ChannelsWithCounters {
   });
   let isDraining = false;
 
+  function countRefusal(code: number): void {
+    counters.handshakesRefused.set(code, (counters.handshakesRefused.get(code) ?? 0) + 1);
+  }
+
   function admit(
     handshake: Handshake,
     socket: Socket,
     app: App | undefined,
   ): Connection | ClosingRefusal {
-    // Not 4200: clients would come back at once, and a balancer that has not noticed yet sends them here again,
-    // a hundred times a second each.
-    const refusal: HandshakeRefusal | undefined = isDraining
-      ? { code: CLOSE_CODES.overCapacity, message: "This node is going away: connect again." }
-      : handshakeRefusal(handshake, app, {
-          nodeConnections: connections.size,
-          maxNodeConnections: settings.maxConnections,
-          addressConnections: countsAddresses ? connections.countOfAddress(handshake.address) : 0,
-          maxAddressConnections: settings.maxConnectionsPerAddress,
-          appConnections: app === undefined ? 0 : connections.countOfApp(app.id),
-        });
+    if (isDraining) {
+      countRefusal(CLOSE_CODES.reconnect);
+      return turnAway(socket);
+    }
+    const refusal = handshakeRefusal(handshake, app, {
+      nodeConnections: connections.size,
+      maxNodeConnections: settings.maxConnections,
+      addressConnections: countsAddresses ? connections.countOfAddress(handshake.address) : 0,
+      maxAddressConnections: settings.maxConnectionsPerAddress,
+      appConnections: app === undefined ? 0 : connections.countOfApp(app.id),
+    });
     if (refusal !== undefined || app === undefined) {
       const { code, message, limit }: HandshakeRefusal = refusal ?? {
         code: CLOSE_CODES.unknownApp,
@@ -97,7 +101,7 @@ export function createChannels(parts: ChannelsParts): ChannelsWithCounters {
       if (limit !== undefined) {
         counters.capacityHit.set(limit, (counters.capacityHit.get(limit) ?? 0) + 1);
       }
-      counters.handshakesRefused.set(code, (counters.handshakesRefused.get(code) ?? 0) + 1);
+      countRefusal(code);
       socket.close(code, message);
       return { code, message };
     }
@@ -189,6 +193,11 @@ export function createChannels(parts: ChannelsParts): ChannelsWithCounters {
         : admit(handshake, socket, app);
     },
     receive,
+    receiveBinary(connection) {
+      if (!connection.isOpen || !isWithinCommandRate(connection)) return;
+      const message = "Binary frames are not supported: send text frames with JSON.";
+      refusals.refuse(connection, "binary_frame", null, message);
+    },
     closed(connection) {
       if (!connection.isOpen) return;
       connection.isOpen = false;

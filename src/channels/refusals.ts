@@ -7,6 +7,7 @@ import type { Log } from "../protocol/log.ts";
 /** Why something was refused: a closed set, since it is a label of a metric. */
 export type RefusalReason =
   | "bad_frame"
+  | "binary_frame"
   | "unknown_event"
   | "bad_command"
   | "command_rate"

@@ -36,10 +36,19 @@ export function stopOnSignals(server: CommandedServer, stopping: Stopping): void
       },
       (error: unknown) => {
         clearTimeout(tooLong);
-        stopping.logFatal(error, "close failed");
+        report(error, "close failed");
         process.exit(1);
       },
     );
+  }
+
+  /** Last words. A fault in them would be uncaught too, and come back here for ever. */
+  function report(error: unknown, message: string): void {
+    try {
+      stopping.logFatal(error, message);
+    } catch {
+      stopping.err(`pipit: ${message}, and it could not be logged.\n`);
+    }
   }
 
   function onSignal(): void {
@@ -48,7 +57,7 @@ export function stopOnSignals(server: CommandedServer, stopping: Stopping): void
   }
 
   function onFault(error: unknown, message: string): void {
-    stopping.logFatal(error, message);
+    report(error, message);
     if (isClosing) process.exit(1);
     else close(1);
   }

@@ -1,33 +1,47 @@
 /** Looks at the files that `ssl` names, before a listener fails on them without saying why. */
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
-import type { Config } from "./config.ts";
+import { isRecord } from "./path.ts";
+import type { Problem } from "./problems.ts";
 
-/** Every file that cannot be read or used, one line each with its path in the configuration. */
-export function certificateProblems(ssl: Config["ssl"]): readonly string[] {
-  if (ssl === undefined) return [];
-  const problems: string[] = [];
-  const certificate = look("cert_file", ssl.cert_file, (pem) => new X509Certificate(pem));
-  const key = look("key_file", ssl.key_file, (pem) => readKey(pem, ssl.passphrase));
-  if (ssl.ca_file !== undefined) look("ca_file", ssl.ca_file, (pem) => new X509Certificate(pem));
+/**
+ * Every file named in a respelled `ssl` that cannot be read or used. Whatever is no text is left to the schema,
+ * so that these problems come in the same list as its.
+ */
+export function certificateProblems(ssl: unknown): readonly Problem[] {
+  if (!isRecord(ssl)) return [];
+  const { cert_file: certFile, key_file: keyFile, ca_file: caFile, passphrase } = ssl;
+  const problems: Problem[] = [];
+  const certificate = look("cert_file", certFile, (pem) => new X509Certificate(pem));
+  const key = isUnfilled(passphrase)
+    ? undefined
+    : look("key_file", keyFile, (pem) => readKey(pem, passphrase));
+  look("ca_file", caFile, (pem) => new X509Certificate(pem));
   if (certificate && key && !certificate.checkPrivateKey(key)) {
-    problems.push("ssl.key_file: is not the key of the certificate in ssl.cert_file");
+    const text = "is not the key of the certificate in ssl.cert_file";
+    problems.push({ path: "ssl.key_file", text });
   }
   return problems;
 
-  function look<T>(name: string, file: string, read: (pem: Buffer) => T): T | undefined {
-    const where = `ssl.${name}: found ${JSON.stringify(file)}`;
+  function look<T>(name: string, file: unknown, read: (pem: Buffer) => T): T | undefined {
+    if (typeof file !== "string" || file === "" || isUnfilled(file)) return undefined;
     try {
       return read(readFileSync(file));
     } catch (error) {
-      problems.push(`${where}, ${reason(error, name === "key_file")}`);
+      const text = `found ${JSON.stringify(file)}, ${reason(error, name === "key_file")}`;
+      problems.push({ path: `ssl.${name}`, text });
       return undefined;
     }
   }
 }
 
-function readKey(pem: Buffer, passphrase: string | undefined): KeyObject {
-  return createPrivateKey({ key: pem, ...(passphrase === undefined ? {} : { passphrase }) });
+/** A placeholder without a value has been named already; what would follow from it helps nobody. */
+function isUnfilled(value: unknown): boolean {
+  return typeof value === "string" && value.includes("${");
+}
+
+function readKey(pem: Buffer, passphrase: unknown): KeyObject {
+  return createPrivateKey({ key: pem, ...(typeof passphrase === "string" ? { passphrase } : {}) });
 }
 
 /** Reading either fails with a system error, or the content is not what it should be. */

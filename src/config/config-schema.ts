@@ -11,16 +11,21 @@ import { redisSchema } from "./redis-schema.ts";
 const HOST = /^[A-Za-z0-9_.:%-]{1,255}$/;
 const HOST_IN_WORDS = "a host name or IP address (IPv6 without brackets)";
 
-export const sslSchema = z.strictObject({
-  cert_file: text("The certificate with its chain, PEM.", "the path of a PEM file", /./, [
-    "cert_path",
-  ]),
-  key_file: text("Its private key, PEM.", "the path of a PEM file", /./, ["key_path"]),
-  ca_file: text("Authorities for client certificates, PEM.", "the path of a PEM file", /./, [
-    "ca_path",
-  ]).optional(),
-  passphrase: text("Opens the private key.", "a text", /./).optional(),
-});
+export const sslSchema = z
+  .strictObject({
+    cert_file: text("The certificate with its chain, PEM.", "the path of a PEM file", /./, [
+      "cert_path",
+    ]),
+    key_file: text("Its private key, PEM.", "the path of a PEM file", /./, ["key_path"]),
+    ca_file: text(
+      "Authorities for client certificates, PEM: a certificate that a client presents must come from one of them. A client that presents none is let in all the same.",
+      "the path of a PEM file",
+      /./,
+      ["ca_path"],
+    ).optional(),
+    passphrase: text("Opens the private key.", "a text", /./).optional(),
+  })
+  .meta({ description: "Given: the port speaks TLS only. Left out: plain." });
 
 export const metricsSchema = z.strictObject({
   enabled: flag("Serve Prometheus metrics on a port of their own.", true),
@@ -41,6 +46,17 @@ export const appManagerSchema = z.strictObject({
   apps: z.array(appSchema).meta({ description: "The apps that are served." }).default([]),
 });
 
+export const webhookRetrySchema = z.strictObject({
+  initial_ms: wholeNumber("The first wait after a failed attempt, at most.", 10, 600_000, 1_000),
+  max_ms: wholeNumber("The longest wait between two attempts.", 10, 3_600_000, 60_000),
+  budget_s: wholeNumber(
+    "How long an endpoint may fail before its events go to the dead letters, in seconds.",
+    1,
+    604_800,
+    300,
+  ),
+});
+
 export const webhooksSchema = z.strictObject({
   timeout_ms: wholeNumber(
     "How long one attempt may take, in milliseconds, connect included.",
@@ -57,23 +73,7 @@ export const webhooksSchema = z.strictObject({
       max_events: wholeNumber("The most events in one POST.", 1, 100, 50, ["size"]),
     })
     .prefault({}),
-  retry: z
-    .strictObject({
-      initial_ms: wholeNumber(
-        "The first wait after a failed attempt, at most.",
-        10,
-        600_000,
-        1_000,
-      ),
-      max_ms: wholeNumber("The longest wait between two attempts.", 10, 3_600_000, 60_000),
-      budget_s: wholeNumber(
-        "How long an endpoint may fail before its events go to the dead letters, in seconds.",
-        1,
-        604_800,
-        300,
-      ),
-    })
-    .prefault({}),
+  retry: webhookRetrySchema.prefault({}),
   max_queued_events: wholeNumber(
     "Events that may wait in one lane (an app's events for one endpoint); the oldest go to the dead letters.",
     1,
@@ -141,6 +141,7 @@ export const corsSchema = z.strictObject({
     .array(text("", "an origin, or *", /^\S{1,300}$/))
     .meta({
       description: "Origins whose scripts may call the HTTP API.",
+      aliases: ["origin"],
       allowed: 'a list of origins, or ["*"]',
     })
     .default(["*"]),
@@ -163,9 +164,7 @@ export const configSchema = z.strictObject({
       allowed: "a path such as /ws, or nothing",
     })
     .default(""),
-  ssl: sslSchema
-    .meta({ description: "Given: the port speaks TLS only. Left out: plain." })
-    .optional(),
+  ssl: sslSchema.optional(),
   trusted_proxies: z
     .array(
       z

@@ -11,6 +11,7 @@ import {
   corsSchema,
   metricsSchema,
   sslSchema,
+  webhookRetrySchema,
   webhooksSchema,
 } from "./config-schema.ts";
 import { deepMerge, isRecord } from "./path.ts";
@@ -25,17 +26,18 @@ export function foreignKey(schema: z.ZodObject, key: string): string | undefined
 /**
  * The object with what other servers wrap unwrapped: keys with dots (`"appManager.array.apps"`),
  * `app_manager.array.apps`, and an app's `policy.{limits,features,channels,webhooks}`. What stands directly in
- * the object wins.
+ * the object wins. An `ssl` that is switched off or empty is undefined, which means that there is none.
  */
 export function reshape(
   schema: z.ZodObject,
   input: Readonly<Record<string, unknown>>,
   isKnown: (key: string) => boolean,
   warn: (key: string, what: string) => void,
-): Readonly<Record<string, unknown>> {
+): Readonly<Record<string, unknown>> | undefined {
   if (schema === configSchema) return nestDotted(input);
   if (schema === appManagerSchema) return unwrapApps(input);
   if (schema === appSchema) return unwrapPolicy(input, isKnown, warn);
+  if (schema === sslSchema) return filledSsl(input, warn);
   return input;
 }
 
@@ -43,8 +45,13 @@ const CHANNEL_LIMITS = "Set max_channel_name_length in the app and cache.ttl_s."
 const EVENT_LIMITS = "Set the max_event_ limits in the app.";
 const PRESENCE_LIMITS = "Set the max_presence_ limits in the app.";
 const ONE_NODE = "One node needs nothing beside it; several share the Redis of `redis`.";
+const SET_BUDGET = "Set webhooks.retry.budget_s: time counts, not attempts.";
+const SET_TIMEOUT = "Set webhooks.timeout_ms.";
 const RATES = "Set the _per_second limits in the app.";
 
+const SSL_KEYS = { enabled: "Leave ssl out for a plain port.", redirect_http: "", http_port: "" };
+
+/** By identity: `.meta()` and `.describe()` make another schema, so they belong where the schema is made. */
 const FOREIGN_KEYS: ReadonlyMap<unknown, Readonly<Record<string, string>>> = new Map<
   unknown,
   Readonly<Record<string, string>>
@@ -73,12 +80,16 @@ const FOREIGN_KEYS: ReadonlyMap<unknown, Readonly<Record<string, string>>> = new
       logging: "Set log.",
       unix_socket: "",
       websocket: "Set limits.",
+      websocket_max_payload_kb: "Set limits.max_frame_kb.",
       tag_filtering: "",
       delta_compression: "",
       cleanup: "",
       cluster_health: "",
+      connection_recovery: "",
       history: "",
       presence_history: "",
+      versioned_messages: "",
+      annotations: "",
       idempotency: "",
       ephemeral: "",
       echo_control: "",
@@ -102,8 +113,21 @@ const FOREIGN_KEYS: ReadonlyMap<unknown, Readonly<Record<string, string>>> = new
   [metricsSchema, { driver: "", prometheus: "Set metrics.prefix." }],
   [cacheSchema, { driver: "", redis: "", memory: "" }],
   [corsSchema, { credentials: "", methods: "", allowed_headers: "" }],
-  [sslSchema, { enabled: "Leave ssl out for a plain port.", redirect_http: "", http_port: "" }],
-  [webhooksSchema, { queue: "", driver: "", timeout: "Set webhooks.timeout_ms." }],
+  [sslSchema, SSL_KEYS],
+  [
+    webhooksSchema,
+    { queue: "", driver: "", timeout: SET_TIMEOUT, request_timeout_ms: SET_TIMEOUT },
+  ],
+  [
+    webhookRetrySchema,
+    {
+      enabled: "Failed attempts are always repeated.",
+      max_attempts: SET_BUDGET,
+      max_elapsed_time_ms: SET_BUDGET,
+      initial_backoff_ms: "Set webhooks.retry.initial_ms.",
+      max_backoff_ms: "Set webhooks.retry.max_ms.",
+    },
+  ],
   [
     appSchema,
     {
@@ -145,6 +169,28 @@ function unwrapApps(input: Readonly<Record<string, unknown>>): Readonly<Record<s
   if (!isRecord(array) || !("apps" in array))
     return { ...named, ...(array === undefined ? {} : { array }), ...rest };
   return { ...named, apps: array.apps, ...rest };
+}
+
+/** Others write an `ssl` whether there is TLS or not: switched off, or with nothing in it. */
+function filledSsl(
+  input: Readonly<Record<string, unknown>>,
+  warn: (key: string, what: string) => void,
+): Readonly<Record<string, unknown>> | undefined {
+  const { enabled } = input;
+  if (["false", "0"].includes(String(enabled).trim().toLowerCase())) {
+    warn("enabled", "is off, so ssl is ignored and the port is plain.");
+    return undefined;
+  }
+  const isOurs = (key: string) => !Object.hasOwn(SSL_KEYS, key);
+  const isEmpty = (value: unknown) => value === "" || value === null;
+  const ours = Object.entries(input).filter(([key]) => isOurs(key));
+  const [first] = ours[0] ?? [];
+  if (first !== undefined && !enabled && ours.every(([, value]) => isEmpty(value))) {
+    warn(first, "is empty, as is the rest of ssl, so the port is plain.");
+    return undefined;
+  }
+  const filled = Object.entries(input).filter(([key, value]) => !isOurs(key) || !isEmpty(value));
+  return Object.fromEntries(filled);
 }
 
 function unwrapPolicy(

@@ -7,7 +7,7 @@ import { configSchema } from "./config-schema.ts";
 import { appsIn } from "./cross-checks.ts";
 import { CONFIG_FILE_VARIABLE, type Environment, readEnvironment } from "./environment.ts";
 import { parseJson } from "./json-text.ts";
-import { deepMerge, isRecord } from "./path.ts";
+import { deepMerge, isRecord, valueAt } from "./path.ts";
 import { fillPlaceholders } from "./placeholders.ts";
 import type { Problem } from "./problems.ts";
 import { onePerPath, parseConfig, problemLine } from "./read-config.ts";
@@ -53,16 +53,16 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   const input = layers.reduce(deepMerge, fromFile);
 
   const parsed = parseConfig(input);
-  const later = "problems" in parsed ? parsed.problems : [];
+  const later = [
+    ...("problems" in parsed ? parsed.problems : []),
+    ...certificateProblems(valueAt(input, ["ssl"])),
+  ];
   const sourced = later.map((problem) => withSource(problem, fromEnv.sources));
   const isMissingPart = (problem: Problem) =>
     fromEnv.problems.length > 0 &&
     fromEnv.problems.some(({ path }) => problem.path === appPath(path));
   const all = onePerPath([...problems, ...sourced.filter((problem) => !isMissingPart(problem))]);
-  const lines = all.map(problemLine);
-  if ("problems" in parsed) return { problems: lines, file };
-  lines.push(...certificateProblems(parsed.config.ssl));
-  if (lines.length > 0) return { problems: lines, file };
+  if ("problems" in parsed || all.length > 0) return { problems: all.map(problemLine), file };
   return { config: parsed.config, warnings: [...warnings, ...configWarnings(parsed.config)], file };
 }
 

@@ -2,6 +2,7 @@
 import { closest, distance } from "fastest-levenshtein";
 import { z } from "zod";
 import { allowed, bare, schemaAt } from "./fields.ts";
+import { HIDDEN, maskedUrl } from "./masked-url.ts";
 import { pathText, valueAt } from "./path.ts";
 import { snakeCase } from "./spelling.ts";
 
@@ -51,7 +52,7 @@ export function foundText(path: readonly PropertyKey[], found: unknown): string 
   if (path.some((step) => SECRET_KEYS.has(String(step)))) return "a value that is not shown";
   if (Array.isArray(found)) return found.length === 0 ? "an empty list" : "a list";
   if (typeof found === "object" && found !== null) return "an object";
-  const text = String(JSON.stringify(found)).replace(/\/\/[^/@\s]*@/g, "//***@");
+  const text = String(JSON.stringify(shown(path, found))).replace(/\/\/[^/@\s]*@/g, "//***@");
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 }
 
@@ -65,6 +66,13 @@ export const SECRET_KEYS: ReadonlySet<string> = new Set([
 ]);
 
 const LONGEST = 80;
+
+/** A URL that cannot be read as one has its token where any other has it. */
+function shown(path: readonly PropertyKey[], found: unknown): unknown {
+  if (typeof found !== "string") return found;
+  if (path.at(-1) !== "url") return maskedUrl(found);
+  return maskedUrl(found).replace(/[?#].*$/s, HIDDEN);
+}
 
 function wanted(
   issue: z.core.$ZodIssue,

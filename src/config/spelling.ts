@@ -57,6 +57,7 @@ function respellObject(
   const given = new Map<string, unknown>();
   const canonical = new Set<string>();
   const reshaped = reshape(schema, input, (key) => names.has(snakeCase(key)), warn);
+  if (reshaped === undefined) return undefined;
   for (const [key, value] of Object.entries(reshaped)) {
     const name = names.get(key) ?? names.get(snakeCase(key));
     const advice = name === undefined ? foreignKey(schema, snakeCase(key)) : undefined;

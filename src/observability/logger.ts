@@ -4,8 +4,9 @@
  * Redaction here is the net, not the plan: nobody logs a secret on purpose, but an object that carries one
  * in a field of a telling name loses it before it is written.
  */
-import { type DestinationStream, type Logger, pino, stdTimeFunctions } from "pino";
+import { type Logger, pino, stdTimeFunctions } from "pino";
 import { prettyFactory } from "pino-pretty";
+import { createLogOutput, type LogOutput } from "./log-output.ts";
 
 export const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
 
@@ -33,14 +34,19 @@ const REDACTED_FIELDS = [
 /** What stands in place of a redacted value. */
 export const REDACTED = "[redacted]";
 
+/** What a logger writes its lines to. */
+export type LineWriter = Pick<LogOutput, "write"> & Partial<Pick<LogOutput, "isTerminal">>;
+
 /**
- * A logger that writes to `destination`, or to standard output when there is none. Writes are synchronous, so
- * that nothing is lost when the process ends on a fault; they are rare, for no message costs a line.
+ * A logger that writes to `output`, standard output by default. Writes are synchronous, so that nothing is lost
+ * when the process ends on a fault; they are rare, for no message costs a line.
  */
-export function createLogger(options: LoggerOptions, destination?: DestinationStream): Logger {
-  const isTerminal = destination === undefined && process.stdout.isTTY === true;
+export function createLogger(
+  options: LoggerOptions,
+  output: LineWriter = createLogOutput(),
+): Logger {
+  const isTerminal = output.isTerminal === true;
   const isPretty = options.format === "pretty" || (options.format === "auto" && isTerminal);
-  const output = destination ?? pino.destination({ dest: 1, sync: true });
   return pino(
     {
       level: options.level,
@@ -53,7 +59,7 @@ export function createLogger(options: LoggerOptions, destination?: DestinationSt
 }
 
 /** Rewrites each line on its way to `output`. Not a stream or a worker, which would write it later. */
-function prettyLines(output: DestinationStream, colorize: boolean): DestinationStream {
+function prettyLines(output: LineWriter, colorize: boolean): LineWriter {
   const prettify = prettyFactory({
     colorize,
     ignore: "pid,hostname",

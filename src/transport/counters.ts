@@ -4,10 +4,10 @@ import { CLOSE_CODES } from "../protocol/close-code.ts";
 export interface TransportCounters {
   /** Connections closed because they did not read what they were sent. */
   slowConsumersClosed: number;
-  /** Text frames refused because they came before the connection was admitted, or as binary. */
-  framesRefused: number;
   /** Frames over the hard limit: uWebSockets.js ends the connection. */
   framesTooLarge: number;
+  /** Frames dropped because too many, or binary ones, came before the connection was admitted. */
+  earlyFramesDropped: number;
   /** Request bodies over the limit. */
   bodiesRefused: number;
   /** Connections ended by a bug of ours. */
@@ -19,8 +19,8 @@ export interface TransportCounters {
 export function createTransportCounters(): TransportCounters {
   return {
     slowConsumersClosed: 0,
-    framesRefused: 0,
     framesTooLarge: 0,
+    earlyFramesDropped: 0,
     bodiesRefused: 0,
     faults: 0,
     closes: new Map(),

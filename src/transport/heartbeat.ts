@@ -96,3 +96,15 @@ export function createHeartbeat(activityTimeoutS: number, pongTimeoutS: number):
     },
   };
 }
+
+/** Longest idle timeout that uWebSockets.js takes, in seconds. */
+const MAX_BACKSTOP_S = 960;
+
+/**
+ * The idle timeout of uWebSockets.js, which drops a connection without a close frame: later than the wheel's
+ * own close, or 0 (none) where it would have to be earlier.
+ */
+export function backstopTimeoutS(activityTimeoutS: number, pongTimeoutS: number): number {
+  const seconds = activityTimeoutS + pongTimeoutS + 30;
+  return seconds > MAX_BACKSTOP_S ? 0 : seconds;
+}

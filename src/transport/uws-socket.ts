@@ -58,11 +58,10 @@ export class UwsSocket implements Socket, Beating {
     const { ws } = this;
     if (ws === undefined || this.closedWith !== 0) return;
     this.closedWith = code;
-    ws.cork(() => {
-      this.send(errorFrame({ code, message }));
-      // The frame may have been one too many for a socket that does not read.
-      if (this.ws !== undefined) ws.end(code, closeReason(message));
-    });
+    this.send(errorFrame({ code, message }));
+    // Not in one cork, though it would save a system call: outside of the library's callbacks an end within it
+    // sends no FIN until the library's own timeout. And the frame may have been one too many for a slow socket.
+    if (this.ws !== undefined) ws.end(code, closeReason(message));
   }
 
   ping(): void {

@@ -2,11 +2,10 @@
 import type { Channels, Handshake } from "../channels/channels.ts";
 import type { Connection } from "../connections/connection.ts";
 import { CLOSE_CODES } from "../protocol/close-code.ts";
-import { errorFrame } from "../protocol/frame.ts";
 import type { Log } from "../protocol/log.ts";
 import { addressText, clientOf, type TrustedProxies } from "./client-address.ts";
 import { countClose, type TransportCounters } from "./counters.ts";
-import type { Heartbeat } from "./heartbeat.ts";
+import { backstopTimeoutS, type Heartbeat } from "./heartbeat.ts";
 import type {
   HttpRequest,
   HttpResponse,
@@ -38,9 +37,6 @@ export interface WebSocketParts {
 
 /** What uWebSockets.js gives as the reason when it ends a connection for a frame over the limit. */
 const FRAME_TOO_LARGE = "Received too big message";
-
-/** Longest idle timeout that uWebSockets.js takes, in seconds. */
-const MAX_UWS_IDLE_TIMEOUT_S = 960;
 
 /** Routes upgrades under `/app/{key}` to channels; any other path is answered with 4005 after the upgrade. */
 export function serveWebSockets(app: TemplatedApp, uws: UwsModule, parts: WebSocketParts): void {
@@ -125,21 +121,16 @@ export function serveWebSockets(app: TemplatedApp, uws: UwsModule, parts: WebSoc
 
   function message(socket: UwsSocket, bytes: ArrayBuffer, isBinary: boolean): void {
     const { connection } = socket;
-    if (isBinary) {
-      counters.framesRefused += 1;
-      const message = "Binary frames are not supported: send text frames with JSON.";
-      socket.heardAtTick = heartbeat.tick;
-      return socket.send(errorFrame({ code: null, message }));
-    }
-    const text = Buffer.from(bytes).toString();
     if (connection === undefined) {
-      if (!socket.keepEarly(text)) counters.framesRefused += 1;
+      const isKept = !isBinary && socket.keepEarly(Buffer.from(bytes).toString());
+      if (!isKept) counters.earlyFramesDropped += 1;
       return;
     }
     socket.heardAtTick = heartbeat.tick;
     connection.app.traffic.messagesReceived += 1;
     connection.app.traffic.bytesReceived += bytes.byteLength;
-    channels.receive(connection, text);
+    if (isBinary) channels.receiveBinary(connection);
+    else channels.receive(connection, Buffer.from(bytes).toString());
   }
 
   function close(socket: UwsSocket, wireCode: number): void {
@@ -173,7 +164,7 @@ export function serveWebSockets(app: TemplatedApp, uws: UwsModule, parts: WebSoc
     maxBackpressure: settings.maxBackpressureBytes,
     closeOnBackpressureLimit: true,
     // The wheel pings and closes with 4201; this one drops without a close frame, so it is only the backstop.
-    idleTimeout: idleTimeoutS(settings),
+    idleTimeout: backstopTimeoutS(settings.activityTimeoutS, settings.pongTimeoutS),
     sendPingsAutomatically: false,
     open(ws: WebSocket<Held>): void {
       const { socket } = ws.getUserData();
@@ -222,10 +213,6 @@ export function serveWebSockets(app: TemplatedApp, uws: UwsModule, parts: WebSoc
     ...behaviour,
     upgrade: (res, req, context) => upgrade(res, req, context, undefined),
   });
-}
-
-function idleTimeoutS({ activityTimeoutS, pongTimeoutS }: WebSocketSettings): number {
-  return Math.min(MAX_UWS_IDLE_TIMEOUT_S, activityTimeoutS + pongTimeoutS + 30);
 }
 
 /** A path part, percent-decoded where it can be. */

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import type { AppKey, WebhookEndpoint } from "../apps/app.ts";
 import { sign } from "../protocol/signature.ts";
+import { isReservedHeader } from "../protocol/webhook-header.ts";
 import type { OutboxEvent } from "./outbox.ts";
 
 /** The body: the same events and time give the same bytes, which is what keeps a frozen batch frozen. */
@@ -54,14 +55,6 @@ export function attemptHeaders(parts: AttemptHeaders): Record<string, string> {
     "x-pipit-attempt": String(attempt),
     "x-pipit-event-ids": events.map((event) => event.id).join(","),
   };
-}
-
-const RESERVED_HEADER =
-  /^(host|connection|keep-alive|upgrade|expect|te|trailer|transfer-encoding|content-.*|x-pusher-.*|x-pipit-.*)$/i;
-
-/** Whether a header belongs to the delivery itself and cannot be set for an endpoint. */
-export function isReservedHeader(name: string): boolean {
-  return RESERVED_HEADER.test(name);
 }
 
 function basicAuthorization(url: string): string | undefined {

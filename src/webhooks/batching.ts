@@ -1,6 +1,6 @@
 /** Makes the next batch for an endpoint: one to be tried again, or the heads of lanes that wait. */
 import type { DispatchContext } from "./context.ts";
-import { dissolve, FROZEN_MS, giveBack, releaseLane, takeCompanion } from "./lane-queue.ts";
+import { dissolve, FROZEN_MS, giveBack, launch, releaseLane, takeCompanion } from "./lane-queue.ts";
 import {
   type Batch,
   createBatch,
@@ -40,6 +40,7 @@ export async function nextBatch(
       dissolve(entry, nowMs);
     } else {
       if (nowMs - entry.timeMs >= FROZEN_MS) entry.timeMs = nowMs;
+      launch(entry);
       return entry;
     }
   }
@@ -101,7 +102,10 @@ async function readHead(
     lane.unsettled = [];
   }
   const group = lane.suspects[0] ?? room;
-  const head = await outbox.head(lane.key, Math.min(room, group), bytes);
+  const most = Math.min(room, group);
+  lane.underWay = most;
+  const head = await outbox.head(lane.key, most, bytes);
+  lane.underWay = head.events.length;
   lane.hasLeftover = head.hasMore;
   if (!head.hasMore) lane.suspects = [];
   else if (head.events.length >= group) lane.suspects.shift();

@@ -6,7 +6,7 @@ import { setMaxListeners } from "node:events";
 import { deliveryId } from "./batch.ts";
 import { nextBatch } from "./batching.ts";
 import { type DispatchContext, errorCode, LOOK_EVERY_MS } from "./context.ts";
-import { dropLane, giveBack, narrow, noteRouted, unbind } from "./lane-queue.ts";
+import { dropLane, giveBack, narrow, noteRouted, putBack, unbind } from "./lane-queue.ts";
 import {
   type Batch,
   createEndpoint,
@@ -16,10 +16,10 @@ import {
   isBatch,
   type Lane,
 } from "./lanes.ts";
-import type { LaneKey } from "./outbox.ts";
+import type { LaneKey, UnderWay } from "./outbox.ts";
 import { outcomeOf } from "./outcome.ts";
 import { post } from "./post.ts";
-import { findReceiver, loggableUrl, type Receiver } from "./receiver.ts";
+import { findReceiver, loggableOrigin, type Receiver } from "./receiver.ts";
 import { createSettlement } from "./settlement.ts";
 import type { Answer } from "./target.ts";
 
@@ -28,6 +28,8 @@ export interface Delivery {
   endpoints(): Iterable<Endpoint>;
   /** `count` events came into a lane; they may gather for `windowMs`. */
   routed(lane: LaneKey, count: number, windowMs: number): void;
+  /** For the outbox: see there. */
+  readonly underWay: UnderWay;
   /** A bound pushed events out of the lane: batches that wait are made anew. */
   pushedOut(lane: LaneKey): void;
   /** Forgets all lanes of a partition that is lost or newly claimed. */
@@ -36,11 +38,13 @@ export interface Delivery {
   leavePartition(partition: number): Promise<void>;
   /** Tries an endpoint that could not be sent to. */
   pump(endpoint: Endpoint): void;
+  /** Sends to a paused endpoint at once, as to one that has failed. */
+  resume(endpoint: Endpoint): void;
   /** Forgets an endpoint without lanes. */
   forget(endpoint: Endpoint): void;
   /** No more waiting for windows and long backoffs. */
   hurry(): void;
-  /** Resolves once nothing waits but for endpoints that cannot be sent to. */
+  /** Resolves once nothing waits but for endpoints that cannot be sent to, or have answered 410 once more. */
   drained(): Promise<void>;
   /** Gives up all attempts under way and sends nothing more. */
   stop(): Promise<void>;
@@ -61,6 +65,10 @@ export function createDelivery(
   const flights = new Map<Batch, Promise<void>>();
   let isHurried = false;
   let whenDrained: (() => void) | undefined;
+
+  function laneOf({ appId, endpointId, partition }: LaneKey): Lane | undefined {
+    return endpoints.get(`${appId}:${endpointId}`)?.lanes.get(partition);
+  }
 
   function endpointOf(appId: string, endpointId: string): Endpoint {
     const name = `${appId}:${endpointId}`;
@@ -100,6 +108,8 @@ export function createDelivery(
       const receiver = await findReceiver(endpoint, apps, settings.batching);
       if (typeof receiver === "string") return noteObstacle(endpoint, receiver);
       endpoint.obstacle = undefined;
+      const { pausedUrl } = endpoint;
+      if (pausedUrl !== undefined && pausedUrl !== receiver.webhook.url) unpause(endpoint);
       while (maySend(endpoint)) {
         const batch = await nextBatch(context, endpoint, receiver.maxEvents);
         if (!batch) break;
@@ -107,7 +117,7 @@ export function createDelivery(
         if (batch.parts.length === 0) continue;
         if (!maySend(endpoint)) {
           // A POST failed while the lanes were read.
-          endpoint.queue.unshift(batch);
+          putBack(batch, endpoint);
           break;
         }
         const flight = attempt(endpoint, receiver, batch).finally(() => {
@@ -118,6 +128,12 @@ export function createDelivery(
         track(flight);
       }
     }
+  }
+
+  function unpause(endpoint: Endpoint): void {
+    endpoint.pausedUrl = undefined;
+    endpoint.retryAtMs = 0;
+    endpoint.notBeforeMs = 0;
   }
 
   function noteObstacle(endpoint: Endpoint, obstacle: string): void {
@@ -159,7 +175,7 @@ export function createDelivery(
       {
         app_id: appId,
         endpoint: id,
-        url: loggableUrl(url),
+        origin: loggableOrigin(url),
         delivery,
         attempt: number,
         events: events.length,
@@ -193,8 +209,9 @@ export function createDelivery(
   }
 
   function isDrained(): boolean {
-    for (const { isPumping, flying, queue, obstacle } of endpoints.values()) {
-      if (isPumping || flying > 0 || (queue.length > 0 && obstacle === undefined)) return false;
+    for (const endpoint of endpoints.values()) {
+      if (endpoint.isPumping || endpoint.flying > 0) return false;
+      if (endpoint.queue.length > 0 && !isStuck(endpoint)) return false;
     }
     return true;
   }
@@ -204,6 +221,11 @@ export function createDelivery(
       if (batch.parts.some((part) => part.lane === lane)) return flight;
     }
     return undefined;
+  }
+
+  /** Nothing can be sent to it, or it is paused and not even probed now. */
+  function isStuck({ obstacle, pausedUrl, retryAtMs }: Endpoint): boolean {
+    return obstacle !== undefined || (pausedUrl !== undefined && now() < retryAtMs);
   }
 
   function track(work: Promise<void>): void {
@@ -226,8 +248,9 @@ export function createDelivery(
       noteRouted(lane, count, isHurried ? 0 : windowMs, settings.batching.maxEvents, now());
       pump(endpoint);
     },
+    underWay: (key) => laneOf(key)?.underWay ?? 0,
     pushedOut(key) {
-      const lane = endpoints.get(`${key.appId}:${key.endpointId}`)?.lanes.get(key.partition);
+      const lane = laneOf(key);
       if (!lane || !unbind(lane, now())) return;
       lane.endpoint.queue = lane.endpoint.queue.filter(
         (entry) => !isBatch(entry) || entry.parts.length > 0,
@@ -253,6 +276,11 @@ export function createDelivery(
       await Promise.allSettled(awaited);
     },
     pump,
+    resume(endpoint) {
+      if (endpoint.pausedUrl === undefined) return;
+      unpause(endpoint);
+      pump(endpoint);
+    },
     forget(endpoint) {
       endpoint.cancelTimer?.();
       endpoints.delete(`${endpoint.appId}:${endpoint.id}`);

@@ -7,10 +7,15 @@ import { partitionOf } from "../protocol/partition.ts";
 import type { WebhookEvent } from "../protocol/webhook-event.ts";
 import { createEventIds, type EventIds } from "./event-id.ts";
 import { createFifo, type Fifo } from "./fifo.ts";
+import { dropOfFullest } from "./overrun.ts";
 import type { Now } from "./timer.ts";
+import type { IsWanted } from "./wanted-events.ts";
 
 /** Events of one partition that may wait unrouted: the dispatcher takes them out within milliseconds. */
 export const MAX_UNROUTED_EVENTS = 20_000;
+
+/** A full stream makes room for more than one event, since finding out who fills it means to look at all. */
+const DROP_AT_ONCE = 0.01;
 
 export interface EventLogParts {
   readonly partitions: number;
@@ -18,6 +23,8 @@ export interface EventLogParts {
   /** Process start, epoch ms: the first part of every event's id. */
   readonly epoch: number;
   readonly log: Log;
+  /** What it denies is not appended. @default everything is wanted */
+  readonly isWanted?: IsWanted;
   /** @default {@link MAX_UNROUTED_EVENTS} */
   readonly maxUnroutedEvents?: number;
 }
@@ -25,8 +32,8 @@ export interface EventLogParts {
 export interface EventLog {
   readonly partitions: number;
   /**
-   * Appends a decided event to its channel's stream. Never fails: when too many wait unrouted, the oldest
-   * event of the stream falls out, counted and logged.
+   * Appends a decided event to its channel's stream, unless no webhook wants it. Never fails: when too many wait
+   * unrouted, the oldest events of the app that has most of them fall out, counted and logged.
    */
   append(appId: string, channel: string, event: WebhookEvent): void;
   /**
@@ -40,6 +47,8 @@ export interface EventLog {
   stream(partition: number): Fifo;
   readonly counters: {
     readonly appended: number;
+    /** No webhook wanted them. */
+    readonly unwanted: number;
     /** Fell out of a full stream: lost. */
     readonly dropped: number;
   };
@@ -48,20 +57,19 @@ export interface EventLog {
 interface Stream {
   readonly events: Fifo;
   readonly ids: EventIds;
-  isFull: boolean;
 }
 
 export function createEventLog(parts: EventLogParts): EventLog {
   const { partitions, now, epoch, log, maxUnroutedEvents = MAX_UNROUTED_EVENTS } = parts;
+  const isWanted = parts.isWanted ?? (() => true);
   const streams = Array.from(
     { length: partitions },
     (_, partition): Stream => ({
       events: createFifo(),
       ids: createEventIds(epoch, partition),
-      isFull: false,
     }),
   );
-  const counters = { appended: 0, dropped: 0 };
+  const counters = { appended: 0, unwanted: 0, dropped: 0 };
   let listener: ((partition: number) => void) | undefined;
 
   function streamOf(partition: number): Stream {
@@ -71,16 +79,13 @@ export function createEventLog(parts: EventLogParts): EventLog {
   }
 
   function makeRoom(partition: number, stream: Stream): void {
-    if (stream.events.length < maxUnroutedEvents) {
-      stream.isFull = false;
-      return;
-    }
-    stream.events.shift();
-    counters.dropped += 1;
-    if (stream.isFull) return;
-    stream.isFull = true;
+    if (stream.events.length < maxUnroutedEvents) return;
+    const overrun = dropOfFullest(stream.events, Math.ceil(maxUnroutedEvents * DROP_AT_ONCE));
+    if (!overrun) return;
+    const { appId, dropped } = overrun;
+    counters.dropped += dropped;
     log.error(
-      { partition, waiting: maxUnroutedEvents },
+      { app_id: appId, partition, events: dropped, waiting: maxUnroutedEvents },
       "webhook events dropped from a full stream",
     );
   }
@@ -88,6 +93,10 @@ export function createEventLog(parts: EventLogParts): EventLog {
   return {
     partitions,
     append(appId, channel, { type, json }) {
+      if (!isWanted(appId, channel, type)) {
+        counters.unwanted += 1;
+        return;
+      }
       const partition = partitionOf(appId, channel, partitions);
       const stream = streamOf(partition);
       const nowMs = now();

@@ -9,6 +9,10 @@ export interface Fifo {
   readonly first: OutboxEvent | undefined;
   push(event: OutboxEvent): void;
   shift(): OutboxEvent | undefined;
+  /** The event with `before` older ones in front of it. */
+  at(before: number): OutboxEvent | undefined;
+  /** Takes it out. Costs as much as there are in front of it. */
+  takeAt(before: number): OutboxEvent | undefined;
   /** The oldest `count` events, which stay in. */
   peek(count: number): OutboxEvent[];
   /** Takes out the events with these ids; ids that are not in it are passed over. Answers what went out, in order. */
@@ -25,9 +29,11 @@ export function createFifo(): Fifo {
   let start = 0;
   let bytes = 0;
 
-  function shift(): OutboxEvent | undefined {
-    const event = slots[start];
+  function takeAt(before: number): OutboxEvent | undefined {
+    const event = slots[start + before];
     if (!event) return undefined;
+    // Those in front close up.
+    if (before > 0) slots.copyWithin(start + 1, start, start + before);
     slots[start] = undefined;
     start += 1;
     bytes -= event.bytes;
@@ -51,6 +57,8 @@ export function createFifo(): Fifo {
     return events;
   }
 
+  const shift = () => takeAt(0);
+
   return {
     get length() {
       return slots.length - start;
@@ -67,6 +75,8 @@ export function createFifo(): Fifo {
       bytes += event.bytes;
     },
     shift,
+    at: (before) => slots[start + before],
+    takeAt,
     peek,
     remove(ids) {
       const removed: OutboxEvent[] = [];

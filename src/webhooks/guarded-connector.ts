@@ -2,15 +2,10 @@
  * Connects to receivers after a look at the address that is really connected to: the name is resolved here,
  * checked, and the very address that passed is used, so that a name which changes its answer gains nothing.
  */
-import { lookup } from "node:dns";
-import { isIP, type LookupFunction } from "node:net";
+import { isIP } from "node:net";
 import { buildConnector } from "undici";
 import { type AddressPolicy, TargetRefusedError } from "./address-policy.ts";
-
-/** Resolves a name to addresses, as `dns.lookup` does. */
-export type Resolve = LookupFunction;
-
-export const systemResolve: Resolve = lookup;
+import type { Resolve } from "./name-lookups.ts";
 
 /** One refused address among those of a name refuses the name. */
 export function createGuardedConnector(

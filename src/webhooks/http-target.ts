@@ -1,8 +1,13 @@
 /** Webhooks over HTTP: a pool of connections for each endpoint, kept alive between POSTs. */
+import { lookup } from "node:dns";
 import { type Dispatcher, Pool } from "undici";
 import { createAddressPolicy, TargetRefusedError } from "./address-policy.ts";
-import { createGuardedConnector, type Resolve, systemResolve } from "./guarded-connector.ts";
+import { errorCode } from "./context.ts";
+import { type LookUpDirectly, lookUpDirectly } from "./direct-lookup.ts";
+import { createGuardedConnector } from "./guarded-connector.ts";
+import { createNameLookups, type Resolve } from "./name-lookups.ts";
 import type { Answer, Attempt, Target } from "./target.ts";
+import { after, type Now } from "./timer.ts";
 
 /** What is read of an answer's body. It means nothing to us; past this the connection is given up. */
 export const MAX_ANSWER_BYTES = 64 * 1024;
@@ -16,9 +21,23 @@ interface EndpointPool {
   readonly pool: Pool;
 }
 
-/** `resolve` looks names up, by default as the system does. */
-export function createHttpTarget(resolve: Resolve = systemResolve): Target {
+export interface HttpTargetParts {
+  /** Looks names up. @default as the system does */
+  readonly resolve?: Resolve;
+  /** Looks names up when `resolve` hangs. @default in the hosts file and the DNS */
+  readonly lookUpDirectly?: LookUpDirectly;
+  /** Says how old an answer of theirs is. */
+  readonly now: Now;
+}
+
+export function createHttpTarget(parts: HttpTargetParts): Target {
   const policy = createAddressPolicy();
+  const lookups = createNameLookups({
+    resolve: parts.resolve ?? lookup,
+    lookUpDirectly: parts.lookUpDirectly ?? lookUpDirectly,
+    now: parts.now,
+    after,
+  });
   const pools = new Map<string, EndpointPool>();
 
   function poolFor({ endpoint, timeoutMs, concurrency }: Attempt, origin: string): Pool {
@@ -28,7 +47,7 @@ export function createHttpTarget(resolve: Resolve = systemResolve): Target {
     const pool = new Pool(origin, {
       connections: concurrency,
       pipelining: 1,
-      connect: createGuardedConnector(policy, resolve, timeoutMs),
+      connect: createGuardedConnector(policy, lookups.within(timeoutMs), timeoutMs),
       maxHeaderSize: MAX_ANSWER_HEADER_BYTES,
       // One deadline over everything is kept by `send`.
       headersTimeout: 0,
@@ -58,13 +77,15 @@ export function createHttpTarget(resolve: Resolve = systemResolve): Target {
       signal.addEventListener("abort", giveUp, { once: true });
       try {
         const { origin, pathname, search } = new URL(attempt.url);
-        const answer = await poolFor(attempt, origin).request({
+        const request = poolFor(attempt, origin).request({
           method: "POST",
           path: pathname + search,
           headers: attempt.headers,
           body: attempt.body,
           signal: ending.signal,
         });
+        // A request that waits for its connection, or for its name, does not hear the signal.
+        const answer = await Promise.race([request, aborted(ending.signal)]);
         await drain(answer.body);
         return {
           kind: "answered",
@@ -87,6 +108,12 @@ export function createHttpTarget(resolve: Resolve = systemResolve): Target {
   };
 }
 
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}
+
 /** Reads the body to its end, so that the connection can be used again, or gives both up when it is too long. */
 async function drain(body: Dispatcher.ResponseData["body"]): Promise<void> {
   let bytes = 0;
@@ -104,7 +131,6 @@ function single(value: string | string[] | undefined): string | undefined {
 function explain(error: unknown, isTimeout: boolean): Answer {
   if (isTimeout) return { kind: "timeout", reason: "timeout" };
   if (error instanceof TargetRefusedError) return { kind: "refused_target", reason: error.code };
-  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-  if (code === "UND_ERR_CONNECT_TIMEOUT") return { kind: "timeout", reason: code };
-  return { kind: "connection", reason: code ?? "unknown" };
+  const reason = errorCode(error);
+  return { kind: reason === "UND_ERR_CONNECT_TIMEOUT" ? "timeout" : "connection", reason };
 }

@@ -44,6 +44,8 @@ function enqueue(lane: Lane, openAtMs: number): void {
 
 /** The lane's head is settled, or given back: it waits again if there is more in it. */
 export function releaseLane(lane: Lane, windowMs: number, nowMs: number): void {
+  // What is delivered and not yet recorded is not given up either.
+  lane.underWay = lane.unsettled.length;
   if (!lane.isLive) return;
   if (lane.isLeaving) return dropLane(lane, nowMs);
   lane.place = "idle";
@@ -60,7 +62,24 @@ export function takeCompanion(endpoint: Endpoint): Lane | undefined {
 
 /** Puts a failed batch behind everything else, so that probes go round all lanes. */
 export function requeue(batch: Batch, endpoint: Endpoint): void {
+  ground(batch);
   if (batch.parts.length > 0) endpoint.queue.push(batch);
+}
+
+/** Puts a batch that was not sent in front of everything else. */
+export function putBack(batch: Batch, endpoint: Endpoint): void {
+  ground(batch);
+  endpoint.queue.unshift(batch);
+}
+
+/** The batch is out of the queue, about to be sent. */
+export function launch(batch: Batch): void {
+  for (const { lane, events } of batch.parts) lane.underWay = events.length;
+}
+
+/** The batch only waits: its events may be pushed out. */
+function ground(batch: Batch): void {
+  for (const { lane } of batch.parts) lane.underWay = 0;
 }
 
 /** The lane's events were not sent: it waits again, with nothing to wait for. */
@@ -115,6 +134,7 @@ export function dropLane(lane: Lane, nowMs: number): void {
  * several: of a single one the second half stays in the lane, apart from what follows, until the first is settled.
  */
 export function cut(batch: Batch, endpoint: Endpoint, nowMs: number): void {
+  ground(batch);
   const half = Math.ceil(eventsOf(batch).length / 2);
   const halves =
     batch.parts.length > 1 ? splitLanes(batch.parts, half) : [splitLane(batch, endpoint, half)];

@@ -19,6 +19,8 @@ export interface Lane {
   suspects: number[];
   /** {@link Endpoint.accepted} when the suspects were first refused. */
   suspectsSince: number;
+  /** Events at its head that are in a batch which is being made or sent: no bound may push them out. */
+  underWay: number;
   /** Delivered, but the outbox could not be told yet. */
   unsettled: readonly string[];
 }
@@ -70,7 +72,7 @@ export interface Endpoint {
   gathered: number;
   /** Batches that it took: proof that it is alive. */
   accepted: number;
-  /** The url that answered 410; nothing is sent to it until it is resumed or has another url. */
+  /** The url that answered 410: it is only probed until it takes a batch, is resumed, or has another url. */
   pausedUrl: string | undefined;
   /** Why nothing can be sent, once that was logged. */
   obstacle: string | undefined;
@@ -113,6 +115,7 @@ export function createLane(key: LaneKey, endpoint: Endpoint): Lane {
     hasLeftover: false,
     suspects: [],
     suspectsSince: 0,
+    underWay: 0,
     unsettled: [],
   };
 }

@@ -1,6 +1,6 @@
 /**
  * Lanes in memory, with what bounds them: an endpoint's lanes together hold a limited number of events, and
- * past it the oldest becomes a dead letter. Source: architecture.md §5.
+ * past it the oldest that is not under way becomes a dead letter. Source: architecture.md §5.
  */
 import { createDeadLetterBox, type DeadLetterBox } from "./dead-letter-box.ts";
 import { createFifo, type Fifo } from "./fifo.ts";
@@ -14,6 +14,7 @@ import type {
   LaneKey,
   Loss,
   OutboxEvent,
+  UnderWay,
 } from "./outbox.ts";
 import type { Now } from "./timer.ts";
 
@@ -36,7 +37,7 @@ export const MAX_BURIED_AT_ONCE = 500;
 /** The parts of `Outbox` that concern lanes, all answered at once. See there. */
 export interface MemoryLanes {
   readonly maxQueuedBytes: number;
-  push(lane: LaneKey, event: OutboxEvent, losses: Loss[]): void;
+  push(lane: LaneKey, event: OutboxEvent, underWay: UnderWay, losses: Loss[]): void;
   ofPartition(partition: number): LaneKey[];
   head(lane: LaneKey, maxEvents: number, maxBytes: number): Head;
   settle(lane: LaneKey, ids: readonly string[]): "settled";
@@ -111,18 +112,22 @@ export function createMemoryLanes(bounds: LaneBounds, now: Now): MemoryLanes {
     return { buried: taken.map((event) => event.id), dropped };
   }
 
-  function pushOutOldest(endpoint: Endpoint, losses: Loss[]): void {
-    const lane = oldestLane(endpoint);
-    const event = lane?.events.first;
-    if (!lane || !event) return;
-    take(endpoint, lane, new Set([event.id]));
+  /** Answers whether there was one that may be pushed out. */
+  function pushOutOldest(endpoint: Endpoint, underWay: UnderWay, losses: Loss[]): boolean {
+    const lane = oldestLane(endpoint, underWay);
+    const event = lane?.events.takeAt(underWay(lane.key));
+    if (!lane || !event) return false;
+    endpoint.events -= 1;
+    endpoint.bytes -= event.bytes;
+    if (lane.events.length === 0) endpoint.lanes.delete(lane.key.partition);
     const dropped = deadLetter(endpoint, lane, event, "overflow");
     losses.push({ ...lane.key, buried: 1, dropped });
+    return true;
   }
 
   return {
     maxQueuedBytes,
-    push(key, event, losses) {
+    push(key, event, underWay, losses) {
       const endpoint = endpointOf(key.appId, key.endpointId);
       let lane = endpoint.lanes.get(key.partition);
       if (!lane) {
@@ -133,7 +138,7 @@ export function createMemoryLanes(bounds: LaneBounds, now: Now): MemoryLanes {
       endpoint.events += 1;
       endpoint.bytes += event.bytes;
       while (endpoint.events > maxQueuedEvents || endpoint.bytes > maxQueuedBytes) {
-        pushOutOldest(endpoint, losses);
+        if (!pushOutOldest(endpoint, underWay, losses)) break;
       }
     },
     ofPartition(partition) {
@@ -196,7 +201,7 @@ export function createMemoryLanes(bounds: LaneBounds, now: Now): MemoryLanes {
         appId: endpoint.appId,
         endpointId: endpoint.endpointId,
         events: endpoint.events,
-        oldestMs: oldestLane(endpoint)?.events.first?.decidedMs,
+        oldestMs: oldestLane(endpoint, () => 0)?.events.first?.decidedMs,
         deadLetters: endpoint.dead.length,
       })),
     deadLetters: (appId, endpointId, offset, limit) =>
@@ -218,12 +223,12 @@ function endpointName(appId: string, endpointId: string): string {
   return `${appId}:${endpointId}`;
 }
 
-/** The lane whose head was decided first. */
-function oldestLane(endpoint: Endpoint): Lane | undefined {
+/** The lane whose first event that is not under way was decided before those of the others. */
+function oldestLane(endpoint: Endpoint, underWay: UnderWay): Lane | undefined {
   let oldest: Lane | undefined;
   let oldestMs = Number.POSITIVE_INFINITY;
   for (const lane of endpoint.lanes.values()) {
-    const decidedMs = lane.events.first?.decidedMs ?? Number.POSITIVE_INFINITY;
+    const decidedMs = lane.events.at(underWay(lane.key))?.decidedMs ?? Number.POSITIVE_INFINITY;
     if (decidedMs < oldestMs) {
       oldest = lane;
       oldestMs = decidedMs;

@@ -2,7 +2,7 @@
 import type { EventLog } from "./event-log.ts";
 import { createFifo, type Fifo } from "./fifo.ts";
 import { createMemoryLanes, type LaneBounds, type MemoryLanes } from "./memory-lanes.ts";
-import type { Backlogs, Loss, Outbox, OutboxEvent, Route } from "./outbox.ts";
+import type { Backlogs, Loss, Outbox, OutboxEvent, Route, UnderWay } from "./outbox.ts";
 import type { Now } from "./timer.ts";
 
 export interface MemoryOutboxParts {
@@ -43,10 +43,16 @@ export function createMemoryOutbox({ events, sweep, now, bounds }: MemoryOutboxP
     losses.push({ partition, appId: event.appId, endpointId: undefined, buried: 0, dropped });
   }
 
-  function place(event: OutboxEvent, partition: number, route: Route, losses: Loss[]): void {
+  function place(
+    event: OutboxEvent,
+    partition: number,
+    route: Route,
+    underWay: UnderWay,
+    losses: Loss[],
+  ): void {
     if (!route.endpointIds) return hold(event, partition, losses);
     for (const endpointId of route.endpointIds) {
-      lanes.push({ partition, appId: event.appId, endpointId }, event, losses);
+      lanes.push({ partition, appId: event.appId, endpointId }, event, underWay, losses);
     }
   }
 
@@ -86,7 +92,7 @@ export function createMemoryOutbox({ events, sweep, now, bounds }: MemoryOutboxP
       if (heldApp === undefined) return events.stream(partition).peek(maxEvents);
       return holdOf(partition).get(heldApp)?.peek(maxEvents) ?? [];
     },
-    route(partition, heldApp, routes) {
+    route(partition, heldApp, routes, underWay) {
       const apps = holdOf(partition);
       const source = heldApp === undefined ? events.stream(partition) : apps.get(heldApp);
       if (!source) return { left: 0, losses: [] };
@@ -104,6 +110,7 @@ export function createMemoryOutbox({ events, sweep, now, bounds }: MemoryOutboxP
           event,
           partition,
           mustWait ? { id: event.id, endpointIds: undefined } : route,
+          underWay,
           losses,
         );
       }

@@ -37,6 +37,9 @@ export interface Route {
   readonly endpointIds: readonly string[] | undefined;
 }
 
+/** How many events at a lane's head are in a batch that is being made or sent: those stay where they are. */
+export type UnderWay = (lane: LaneKey) => number;
+
 export interface RouteResult {
   /** Events that still wait in the source. The caller goes on until it is 0. */
   readonly left: number;
@@ -134,12 +137,14 @@ export interface Outbox {
   ): readonly OutboxEvent[] | Promise<readonly OutboxEvent[]>;
   /**
    * Moves events that {@link read} gave out of the same source. From the stream, an event of an app that has
-   * held events joins those instead: it must not overtake them. A full lane pushes its oldest out.
+   * held events joins those instead: it must not overtake them. A full lane pushes its oldest out, but nothing
+   * that is under way: what may be delivered at this moment is no dead letter.
    */
   route(
     partition: number,
     heldApp: string | undefined,
     routes: readonly Route[],
+    underWay: UnderWay,
   ): RouteResult | "lost" | Promise<RouteResult | "lost">;
   /** The partition's lanes that are not empty. */
   lanes(partition: number): readonly LaneKey[] | Promise<readonly LaneKey[]>;

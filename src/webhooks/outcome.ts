@@ -29,7 +29,7 @@ export function failureStatus(answer: Answer): string {
 
 /**
  * Whose fault a failure is. `batch`: the receiver read it and refuses something in it. `doubtful`: so only if
- * the endpoint took another batch meanwhile. `gone`: the receiver wants nothing any more.
+ * the endpoint took another batch meanwhile. `gone`: the receiver says that it wants nothing any more, which may be a mistake of the day.
  */
 export type Fault = "endpoint" | "batch" | "doubtful" | "gone";
 

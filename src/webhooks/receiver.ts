@@ -16,8 +16,7 @@ export type Obstacle =
   | "app look-up failed"
   | "endpoint removed"
   | "endpoint disabled"
-  | "app has no enabled key"
-  | "endpoint paused";
+  | "app has no enabled key";
 
 export async function findReceiver(
   endpoint: Endpoint,
@@ -37,14 +36,11 @@ export async function findReceiver(
   if (!webhook) return "endpoint removed";
   if (!webhook.enabled) return "endpoint disabled";
   if (!webhookKey) return "app has no enabled key";
-  if (endpoint.pausedUrl === webhook.url) return "endpoint paused";
   const maxEvents = batching.enabled && batchWebhooks ? batching.maxEvents : 1;
   return { webhook, key: webhookKey, maxEvents };
 }
 
-/** The url without what may be secret in it. */
-export function loggableUrl(url: string): string {
-  if (!URL.canParse(url)) return "";
-  const { origin, pathname } = new URL(url);
-  return origin + pathname;
+/** The url without what may be secret in it: chat services put a token into the path. */
+export function loggableOrigin(url: string): string {
+  return URL.canParse(url) ? new URL(url).origin : "";
 }

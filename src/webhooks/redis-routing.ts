@@ -2,7 +2,7 @@
 import type { Commands } from "../redis/commands.ts";
 import type { Keys } from "../redis/keys.ts";
 import { loadScript } from "../redis/script.ts";
-import type { LaneKey, Loss, OutboxEvent, Route } from "./outbox.ts";
+import type { LaneKey, Loss, OutboxEvent, Route, UnderWay } from "./outbox.ts";
 import { type Placed, unexpected } from "./redis-entries.ts";
 
 /** lease, source, lanes, holds, deads, tries, and as many again as the events need */
@@ -34,6 +34,7 @@ export type MoveEvents = (
   partition: number,
   heldApp: string | undefined,
   placements: readonly Placement[],
+  underWay: UnderWay,
 ) => Promise<Routed | "lost">;
 
 /** Gives each name a number from 1 on. */
@@ -52,7 +53,7 @@ function createNumbering() {
 
 export function createRouting(parts: RoutingParts): MoveEvents {
   const { commands, keys, owner, maxQueuedEvents, maxDeadLetters } = parts;
-  return async (partition, heldApp, placements) => {
+  return async (partition, heldApp, placements, underWay) => {
     const apps = createNumbering();
     const endpoints = createNumbering();
     const perEvent: (string | number)[] = [];
@@ -86,6 +87,7 @@ export function createRouting(parts: RoutingParts): MoveEvents {
       names.length,
       ...appIds,
       ...names,
+      ...names.map((name) => underWay({ partition, ...splitLaneName(name) })),
       ...perEvent,
     ]);
     if (reply === -1) return "lost";

@@ -4,7 +4,7 @@
  */
 import type { Commands } from "../redis/commands.ts";
 import type { Keys } from "../redis/keys.ts";
-import type { OutboxEvent, Route, RouteResult } from "./outbox.ts";
+import type { OutboxEvent, Route, RouteResult, UnderWay } from "./outbox.ts";
 import { type Placed, readLane, readStream } from "./redis-entries.ts";
 import type { LaneCache } from "./redis-lane-cache.ts";
 import { byLane, type MoveEvents, type Placement } from "./redis-routing.ts";
@@ -31,6 +31,7 @@ export interface RedisSources {
     partition: number,
     heldApp: string | undefined,
     routes: readonly Route[],
+    underWay: UnderWay,
   ): Promise<RouteResult | "lost">;
   forget(partition: number): void;
 }
@@ -99,9 +100,9 @@ export function createRedisSources(parts: RedisSourcesParts): RedisSources {
       reads.set(partition, { heldApp, events });
       return placed.map(({ event }) => event);
     },
-    async route(partition, heldApp, routes) {
+    async route(partition, heldApp, routes, underWay) {
       const placements = placementsOf(partition, heldApp, routes);
-      const result = await move(partition, heldApp, placements);
+      const result = await move(partition, heldApp, placements, underWay);
       if (result === "lost") return "lost";
       const { left, isAsAsked, losses } = result;
       if (isAsAsked) noteHeld(partition, placements);

@@ -137,7 +137,7 @@ export function createRouter(
       const stopAt = heldApp === undefined ? -1 : chosen.routes.findIndex((r) => !r.endpointIds);
       const routes = stopAt === -1 ? chosen.routes : chosen.routes.slice(0, stopAt);
       if (routes.length === 0) return;
-      const result = await outbox.route(partition.number, heldApp, routes);
+      const result = await outbox.route(partition.number, heldApp, routes, delivery.underWay);
       if (result === "lost") return lost(partition.number);
       for (const loss of result.losses) results.book(loss);
       results.announce(partition.number, events.slice(0, routes.length), routes, chosen.apps);

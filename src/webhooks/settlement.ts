@@ -1,5 +1,5 @@
 /** What an attempt's end does to its batch, its lanes and its endpoint. Source: architecture.md §5, Failure. */
-import { backoffMs } from "./backoff.ts";
+import { backoffMs, probeEveryMs } from "./backoff.ts";
 import { type DispatchContext, errorCode } from "./context.ts";
 import { cut, dropLeaving, giveBack, narrow, releaseLane, requeue } from "./lane-queue.ts";
 import { type Batch, type Endpoint, eventsOf, type Part } from "./lanes.ts";
@@ -105,6 +105,9 @@ export function createSettlement(
       endpoint.failures = failures;
       endpoint.retryAtMs = nowMs + delay(failures);
     }
+    if (endpoint.pausedUrl !== undefined) {
+      endpoint.retryAtMs = nowMs + probeEveryMs(settings.retry, random);
+    }
     const askedMs = Math.min(retryAfterMs(answer, nowMs), settings.retry.maxMs);
     endpoint.notBeforeMs = Math.max(endpoint.notBeforeMs, nowMs + askedMs);
     if (endpoint.accepted > batch.acceptedBefore) {
@@ -130,6 +133,7 @@ export function createSettlement(
       if (endpoint.failures > 0) {
         log.info({ app_id: endpoint.appId, endpoint: endpoint.id }, "webhook endpoint recovered");
       }
+      endpoint.pausedUrl = undefined;
       endpoint.accepted += 1;
       endpoint.failures = 0;
       endpoint.retryAtMs = 0;

@@ -31,7 +31,7 @@ export interface WebhooksParts {
   readonly after?: After;
 }
 
-/** `paused`: it answered 410. `backing_off`: its last attempt failed. */
+/** `paused`: it answered 410 and is only probed. `backing_off`: its last attempt failed. */
 export type EndpointState = "healthy" | "backing_off" | "paused";
 
 /** An endpoint as the metrics see it. Every configured one has a report, and every one with a backlog. */
@@ -82,7 +82,7 @@ export interface Webhooks {
     offset?: number,
     limit?: number,
   ): Promise<readonly DeadLetter[]>;
-  /** Sends to a paused endpoint again, with a new retry budget. Nothing happens to one that is not paused. */
+  /** Sends to a paused endpoint at once, with a new retry budget. Nothing happens to one that is not paused. */
   resume(appId: string, endpointId: string): Promise<void>;
 }
 
@@ -90,7 +90,7 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
   const { apps, outbox, now, log } = parts;
   const context: DispatchContext = {
     ...parts,
-    target: parts.target ?? createHttpTarget(),
+    target: parts.target ?? createHttpTarget({ now }),
     after: parts.after ?? realAfter,
     losses: createLossLog(log, now),
     onDelivered: parts.onDelivered ?? (() => {}),
@@ -107,7 +107,10 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
     const kept = new Set(endpoints.map(({ appId, endpointId }) => `${appId}:${endpointId}`));
     for (const endpoint of delivery.endpoints()) {
       const name = `${endpoint.appId}:${endpoint.id}`;
-      if (endpoint.obstacle !== undefined) delivery.pump(endpoint);
+      // What keeps them may have been edited away.
+      if (endpoint.obstacle !== undefined || endpoint.pausedUrl !== undefined) {
+        delivery.pump(endpoint);
+      }
       const isBusy = endpoint.flying > 0 || endpoint.queue.length > 0 || endpoint.isPumping;
       if (!isBusy && !configured.has(name) && !kept.has(name)) delivery.forget(endpoint);
     }
@@ -213,9 +216,9 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
     },
     async resume(appId, endpointId) {
       const endpoint = delivery.endpoint(appId, endpointId);
-      endpoint.pausedUrl = undefined;
+      if (endpoint.pausedUrl === undefined) return;
       await outbox.renew(appId, endpointId);
-      delivery.pump(endpoint);
+      delivery.resume(endpoint);
     },
   };
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { COUNT_WINDOW_MS, LEAVE_GRACE_MS } from "../../src/channel-state/channel-state.ts";
+import { SETTLED_AT_ONCE } from "../../src/channel-state/memory-channel-state.ts";
 import { partitionOf } from "../../src/protocol/partition.ts";
 import { createDelayedCalls, createSeededRandom } from "../support/delayed-calls.ts";
 import { createDelayedChannelState } from "../support/delayed-channel-state.ts";
@@ -114,6 +115,42 @@ describe("what only the memory channel state promises", () => {
     );
     assert.equal(log.at(-1)?.atMs, closedAtMs);
     assert.deepEqual(state.sizes(), { channels: 0, users: 0, pending: 0 });
+  });
+
+  describe("with more pending leaves than fit into one turn", () => {
+    /** Leaves of as many channels of partition 0. */
+    function openWith(leaves: number) {
+      const opened = openMemoryState();
+      for (let i = 0, left = leaves; left > 0; i++) {
+        const name = `c${i}`;
+        if (partitionOf("1", name, PARTITIONS) !== 0) continue;
+        opened.state.setSubscriptions("1", name, 1, false);
+        opened.state.setSubscriptions("1", name, 0, false);
+        left -= 1;
+      }
+      const before = opened.log.length;
+      return { ...opened, told: () => opened.log.length - before };
+    }
+
+    test("close pauses, so that the stream can be emptied in between", async () => {
+      const { state, log, told, pausedAt } = openWith(SETTLED_AT_ONCE * 2 + 1);
+      const before = log.length;
+      await state.close();
+      assert.deepEqual(
+        pausedAt.map((length) => length - before),
+        [SETTLED_AT_ONCE, SETTLED_AT_ONCE * 2],
+      );
+      assert.equal(told(), SETTLED_AT_ONCE * 2 + 1);
+    });
+
+    test("sweep stops and is due again at once", () => {
+      const { state, told, sleep, now } = openWith(SETTLED_AT_ONCE + 1);
+      sleep(LEAVE_GRACE_MS);
+      assert.equal(state.sweep(0), now());
+      assert.equal(told(), SETTLED_AT_ONCE);
+      assert.equal(state.sweep(0), undefined);
+      assert.equal(told(), SETTLED_AT_ONCE + 1);
+    });
   });
 
   test("whoever flaps within the grace holds one pending leave, not one for each time", async () => {

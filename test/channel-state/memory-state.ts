@@ -18,6 +18,8 @@ export interface OpenedMemoryState {
   readonly log: readonly AppendedEvent[];
   readonly announcements: readonly { readonly atMs: number; readonly text: string }[];
   readonly woken: readonly number[];
+  /** How long the log was each time that a close paused. */
+  readonly pausedAt: readonly number[];
   now(): number;
   /** Lets time pass, sweeping at each moment that `wake` and `sweep` named, and never otherwise. */
   advance(ms: number): void;
@@ -32,6 +34,7 @@ export function openMemoryState(): OpenedMemoryState {
   const log: AppendedEvent[] = [];
   const announcements: { atMs: number; text: string }[] = [];
   const woken: number[] = [];
+  const pausedAt: number[] = [];
   /** When to sweep each partition: as a dispatcher knows it, which is from `wake` and `sweep` alone. */
   const alarms = new Map<number, number>();
   const toSweep = new Set<number>();
@@ -51,6 +54,9 @@ export function openMemoryState(): OpenedMemoryState {
       userOnline: (_app, userId) => tell(announced.userOnline(userId)),
       userOffline: (_app, userId) => tell(announced.userOffline(userId)),
     },
+    async pause() {
+      pausedAt.push(log.length);
+    },
     wake(partition) {
       woken.push(partition);
       toSweep.add(partition);
@@ -68,6 +74,7 @@ export function openMemoryState(): OpenedMemoryState {
     log,
     announcements,
     woken,
+    pausedAt,
     now: () => nowMs,
     advance(ms) {
       const endMs = nowMs + ms;

@@ -175,6 +175,21 @@ describe("scripts of the channel state", () => {
     });
 
     rule(
+      "a repeated write does not bring back who came and went in it",
+      async ({ write, contents }) => {
+        const steps: [string, Step][] = [
+          [ROOM, join("u1")],
+          [ROOM, join("u2")],
+          [ROOM, leave("u1")],
+        ];
+        await write(1, steps);
+        const before = await contents();
+        await write(1, steps);
+        assert.deepEqual(await contents(), before);
+      },
+    );
+
+    rule(
       "without a lease nothing is written, before registration and after condemnation",
       async (opened) => {
         const { write, contents, redis } = opened;

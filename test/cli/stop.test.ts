@@ -4,11 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { runCli } from "../../src/cli/run.ts";
-import type { CommandedServer } from "../../src/cli/world.ts";
+import type { CommandedServer, World } from "../../src/cli/world.ts";
 import { until } from "../support/until.ts";
 import { type FakeWorld, fakeWorld } from "./fake-world.ts";
 
-async function started(t: TestContext, server: Partial<CommandedServer> = {}): Promise<FakeWorld> {
+async function started(
+  t: TestContext,
+  server: Partial<World & CommandedServer> = {},
+): Promise<FakeWorld> {
   const cwd = mkdtempSync(join(tmpdir(), "pipit-stop-"));
   t.after(() => rmSync(cwd, { recursive: true }));
   const world = fakeWorld(cwd, server);
@@ -56,6 +59,17 @@ test("an uncaught fault is logged, the server closed, and the exit code is 1", a
     await exited(world);
     assert.deepEqual([world.exits, closes], [[1], 1]);
   }
+});
+
+test("a fault that cannot be logged still closes the server and exits with 1", async (t) => {
+  const logFatal = () => {
+    throw new Error("no space left");
+  };
+  const world = await started(t, { logFatal });
+  world.listeners.get("uncaughtException")?.(new Error("oops"));
+  await exited(world);
+  assert.deepEqual(world.exits, [1]);
+  assert.match(world.written.err, /uncaught exception, and it could not be logged/);
 });
 
 test("a close that fails is logged and exits with 1", async (t) => {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { StateUnavailableError } from "../../src/channel-state/channel-state.ts";
+import { readCounts } from "../../src/channel-state/redis-reads.ts";
 import { reap } from "../../src/channel-state/redis-reaper.ts";
 import {
   createRedisStateCounters,
@@ -73,7 +74,7 @@ describe("a node and its leases", () => {
   // Bug 1: "busy" was cleared a microtask after the decision that there is nothing to do.
   test("a call in any microtask after an answer is not left lying", async (t) => {
     let onAnswer: (() => void) | undefined;
-    const { state } = await open(t, {
+    const { state, redis } = await open(t, {
       settings: QUIET,
       wrap: (redis) => afterWrites(redis, () => onAnswer?.()),
     });
@@ -83,8 +84,9 @@ describe("a node and its leases", () => {
         inMicrotasks(depth, () => state.setSubscriptions(APP, "a", depth + 2, false));
       };
       state.setSubscriptions(APP, "a", 1, false);
+      // Not read through the state, which would go on because of the question.
       await until(`the call ${depth} microtasks later is written`, async () => {
-        const { subscriptions } = await state.channel(APP, "a");
+        const { subscriptions } = await readCounts(redis, APP, "a");
         return subscriptions === depth + 2;
       });
     }
@@ -93,20 +95,31 @@ describe("a node and its leases", () => {
   // Bug 2: a stale channel object took its successor with it.
   test("a channel that is forgotten and comes again is one channel, and its events are not lost", async (t) => {
     const faults = { ...NO_FAULTS };
+    let release: (() => void) | undefined;
+    let isHolding = false;
     const opened = await open(t, {
-      settings: { ...QUIET, firstRetryMs: 20, longestRetryMs: 20 },
-      wrap: (redis) => withFaults(redis, faults, () => 0.5),
+      settings: { ...QUIET, firstRetryMs: 10, longestRetryMs: 10 },
+      wrap: (redis) =>
+        withHeldAnswers(
+          withFaults(redis, faults, () => 0.5),
+          ({ script }) => isHolding && script === "register",
+          (go) => {
+            release = go;
+          },
+        ),
     });
     const { state } = opened;
-    faults.lostAnswer = 1;
-    state.record(APP, "a", clientEvent("under way"));
-    await until("the write has failed", () => state.counters.writeFailures > 0);
-    // Comes and goes while nothing can be written: forgotten at once.
-    state.setSubscriptions(APP, "a", 1, false);
-    state.setSubscriptions(APP, "a", 0, false);
     await condemn(opened, "node.0");
-    faults.lostAnswer = 0;
-    state.setSubscriptions(APP, "a", 1, false);
+    faults.isCut = true;
+    state.record(APP, "a", clientEvent("under way"));
+    await until("the write has failed twice", () => state.counters.writeFailures > 1);
+    isHolding = true;
+    faults.isCut = false;
+    await until("the node is about to register anew", () => release);
+    isHolding = false;
+    // Comes and goes: forgotten at once. Comes again: another object.
+    for (const count of [1, 0, 1]) state.setSubscriptions(APP, "a", count, false);
+    release?.();
     await until("the node is back", () => state.counters.reincarnations === 1);
     state.setSubscriptions(APP, "a", 2, false);
     assert.deepEqual(await state.channel(APP, "a"), { subscriptions: 2, users: 0 });
@@ -122,9 +135,13 @@ describe("a node and its leases", () => {
     const opened = await open(t, {
       settings: { leaseMs: 60_000, heartbeatMs: 50 },
       wrap: (redis) =>
-        heldHeartbeats(redis, (release) => {
-          held ??= release;
-        }),
+        withHeldAnswers(
+          redis,
+          ({ script, answer }) => script === "heartbeat" && isRefusal(answer) && !held,
+          (release) => {
+            held = release;
+          },
+        ),
     });
     const { state } = opened;
     await condemn(opened, "node.0");
@@ -440,24 +457,27 @@ function afterWrites(redis: StateRedis, answered: () => void): StateRedis {
   };
 }
 
-/** The answer to the first heartbeat is handed to `hold`, which lets it go. */
-function heldHeartbeats(redis: StateRedis, hold: (release: () => void) => void): StateRedis {
-  let isHeld = false;
+/** Answers for which `isHeld` says so are handed to `hold`, which lets them go. */
+function withHeldAnswers(
+  redis: StateRedis,
+  isHeld: (call: { readonly script: string; readonly answer: unknown }) => boolean,
+  hold: (release: () => void) => void,
+): StateRedis {
   return {
     ...redis,
     commands: {
       ...redis.commands,
       async runScript(script, keys, args) {
         const answer = await redis.commands.runScript(script, keys, args);
-        const isRefusal = Array.isArray(answer) && answer[0] === "UNREGISTERED";
-        if (script.name === "heartbeat" && isRefusal && !isHeld) {
-          isHeld = true;
-          await new Promise<void>(hold);
-        }
+        if (isHeld({ script: script.name, answer })) await new Promise<void>(hold);
         return answer;
       },
     },
   };
+}
+
+function isRefusal(answer: unknown): boolean {
+  return Array.isArray(answer) && answer[0] === "UNREGISTERED";
 }
 
 function inMicrotasks(depth: number, call: () => void): void {

@@ -218,15 +218,64 @@ describe("certificates", () => {
   });
 });
 
-test("a masked configuration shows no secret, header value or query of a URL", () => {
-  const hook = { url: "https://a.example/h?token=hush", headers: { Authorization: "hush" } };
-  const masked = maskSecrets({
-    ssl: { passphrase: "hush" },
-    apps: [{ key: "k", secret: "hush", keys: [{ key: "l", secret: "hush" }], webhooks: [hook] }],
+test("certificates are looked at also when something else is wrong, and named once", (t) => {
+  const cwd = folder(t, {
+    "config.json": {
+      port: "x",
+      ssl: { cert_file: "gone.pem", key_file: "${KEY_FILE}", ca_file: 7 },
+    },
   });
-  assert.doesNotMatch(JSON.stringify(masked), /hush/);
-  assert.match(
-    JSON.stringify(masked),
-    /"key":"k".*"key":"l".*https:\/\/a\.example\/h\?.*Authorization/,
-  );
+  const { problems } = load(cwd, { PIPIT_SSL__CERT_FILE: "away.pem" });
+  assert.deepEqual(problems.map((line) => line.replace(/(:|, allowed:).*/, "")).toSorted(), [
+    "port",
+    "ssl.ca_file",
+    "ssl.cert_file (PIPIT_SSL__CERT_FILE)",
+    "ssl.key_file",
+  ]);
+  assert.match(problems.join("\n"), /^ssl\.cert_file .*away\.pem", which does not exist/m);
+  assert.match(problems.join("\n"), /^ssl\.key_file: \$\{KEY_FILE\} is not set/m);
+});
+
+test("a certificate whose name or passphrase has not been filled is named once in any spelling", (t) => {
+  const cwd = folder(t, {
+    "config.json": { ssl: { certPath: "${CERT}", keyPath: "config.json", passphrase: "${PASS}" } },
+  });
+  const { problems } = load(cwd);
+  assert.equal(problems.length, 2, problems.join("\n"));
+  assert.match(problems[0] ?? "", /^ssl\.certPath: \$\{CERT\} is not set/);
+  assert.match(problems[1] ?? "", /^ssl\.passphrase: \$\{PASS\} is not set/);
+});
+
+describe("a masked configuration", () => {
+  test("shows no secret and no header's value", () => {
+    const hook = { url: "https://a.example/h?token=hush", headers: { Authorization: "hush" } };
+    const masked = maskSecrets({
+      ssl: { passphrase: "hush" },
+      apps: [{ key: "k", secret: "hush", keys: [{ key: "l", secret: "hush" }], webhooks: [hook] }],
+    });
+    assert.doesNotMatch(JSON.stringify(masked), /hush/);
+    assert.match(
+      JSON.stringify(masked),
+      /"key":"k".*"key":"l".*https:\/\/a\.example\/h\/\*+".*Authorization/,
+    );
+  });
+
+  test("shows of a URL where it leads, and nothing that may be a token", () => {
+    for (const [url, masked] of [
+      ["https://a.example", "https://a.example"],
+      ["https://*.a.example:8443", "https://*.a.example:8443"],
+      ["http://a.example:8080/pusher", "http://a.example:8080/pusher"],
+      ["HTTPS://a.example/hook?token=hush", "https://a.example/hook/********"],
+      [" https://a.example/hook?token=hush", "https://a.example/hook/********"],
+      ["https://a.example/#token=hush", "https://a.example/********"],
+      ["https://a.example/services/T0/B0/hush", "https://a.example/services/********"],
+      ["https://a.example/5f3c1d6e-hush", "https://a.example/********"],
+      ["https://hush@a.example", "https://********@a.example"],
+      ["redis://me:hush@a.example:6379/0", "redis://me:********@a.example:6379/0"],
+      ["./config.schema.json", "./config.schema.json"],
+      ["a?b#c", "a?b#c"],
+    ] as const) {
+      assert.equal(maskSecrets(url), masked);
+    }
+  });
 });

@@ -136,7 +136,7 @@ describe("problems", () => {
       "port: found 70000, allowed: a whole number from 0 to 65535",
       'trusted_proxies[0]: found "10.0.0.0/33", allowed: an address range such as 10.0.0.0/8 or fd00::/8, or one address',
       'metrics.prot: unknown key, did you mean "port"?',
-      "app_manager.apps[0].webhooks[0].url: is missing, needed: an http or https URL without user name and password (put those into headers)",
+      "app_manager.apps[0].webhooks[0].url: is missing, needed: an http or https URL without spaces, and without user name and password (put those into headers)",
       'log.level: found "inf", allowed: debug, info, warn, error or silent, did you mean "info"?',
       'app_manager.apps[1].key: found the key "k" a second time, first at app_manager.apps[0].key: a key belongs to one app',
     ]);
@@ -245,6 +245,8 @@ describe("problems", () => {
       "Content-Length",
       "Transfer-Encoding",
       "connection",
+      "TE",
+      "Trailer",
       "X-Pusher-Key",
       "x-pipit-delivery",
     ]) {
@@ -275,6 +277,22 @@ describe("problems", () => {
     assert.match(text, /a value that is not shown/);
     assert.match(text, /\/\/\*\*\*@example\.com/);
     assert.doesNotMatch(text, /s3cr/);
+  });
+
+  test("never show a token in the URL of a webhook, however it is written", () => {
+    for (const url of [
+      "ftp://a.example/hook?token=hush",
+      "https//a.example/hook?token=hush",
+      "https://a.example/services/B0/hush x",
+      "https://me:pw@a.example/#hush",
+    ]) {
+      const [found = ""] = problems(webhook({ url }));
+      assert.match(
+        found,
+        /webhooks\[0\]\.url: found "[^"]*\*\*\*[^"]*", allowed: an http or https URL/,
+      );
+      assert.doesNotMatch(found, /hush/);
+    }
   });
 
   test("make requireConfig throw an error that holds them all", () => {
@@ -313,6 +331,13 @@ describe("warnings", () => {
     const shared = { app_manager: { apps: [APP] }, reuse_port: true };
     assert.match(warnings(shared), /^reuse_port: without redis/);
     assert.equal(warnings({ ...shared, redis: { url: "redis://127.0.0.1" } }), "");
+  });
+
+  test("white space around a webhook's url is dropped", () => {
+    const { config } = requireConfig(
+      withApps({ ...APP, webhooks: [{ url: " https://a.example\n" }] }),
+    );
+    assert.equal(config.app_manager.apps[0]?.webhooks[0]?.url, "https://a.example");
   });
 
   test("no app at all is worth one", () => {

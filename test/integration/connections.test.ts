@@ -141,6 +141,7 @@ test("a silent connection is asked with a WebSocket PING and closed with 4201 wh
   assert.equal(silent.pings, 1);
   assert.ok(silent.frames.every(({ event }) => event !== "pusher:ping"));
   assert.equal(codeOf(silent.frames.at(-1)), 4201);
+  await until("the TCP connection is ended too", () => silent.hasEnded, 3_000);
   await living.settled();
   assert.equal(living.closed, undefined);
   assert.ok(living.pings >= 1);
@@ -158,6 +159,8 @@ test("where connections must be authorized, one that joins nothing private in ti
   await member.subscribe("private-x");
   await closedWith(idle, 4009);
   assert.equal(member.pusher.connection.state, "connected");
+  // Closes that a timer makes: clients that wait for the end of the connection must not wait for a timeout.
+  await until("the TCP connection is ended too", () => idle.hasEnded, 3_000);
 });
 
 test("a client that does not read is closed and the others have everything", async (t) => {

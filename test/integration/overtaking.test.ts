@@ -56,8 +56,10 @@ for (const [what, overtake] of [
     const pipit = await startSlow(t);
     const [bystander, latecomer] = [await pipit.raw(), await pipit.raw()];
     for (const channel of CHANNELS) await subscribe(bystander, channel, memberOf(channel, "by"));
+    const overtaken: RawSocket[] = [];
     for (let round = 0; round < 10; round++) {
       const socket = await pipit.raw();
+      overtaken.push(socket);
       for (const channel of CHANNELS) {
         await sendSubscribe(socket, channel, memberOf(channel, "ann"));
         overtake(socket, channel);
@@ -70,6 +72,17 @@ for (const [what, overtake] of [
       const state = await stateOf(pipit);
       return JSON.stringify(sorted(state)) === JSON.stringify(sorted(expected));
     });
+    for (const channel of CHANNELS) {
+      await pipit.pusher.trigger(channel, "news", "");
+      await bystander.frame(
+        `the event comes on ${channel}`,
+        (frame) => frame.channel === channel && frame.event === "news",
+      );
+    }
+    for (const socket of overtaken) {
+      if (socket.closed === undefined && what !== "close") await socket.settled();
+      assert.ok(!socket.frames.some(({ event }) => event === "news"));
+    }
     // Where there is no member to record, a join may be over before the client event is read.
     const relayed = bystander.frames.filter(({ event }) => event === "client-x");
     assert.ok(relayed.every(({ channel }) => channel?.startsWith("private-")));

@@ -163,9 +163,10 @@ describe("a receiver's trouble is retried until the event is taken, in order", (
     assert.ok(performance.now() - failedMs > 900);
   });
 
-  test("410 stops all POSTs until the endpoint is resumed", async (t) => {
+  test("410 stops all POSTs until the next probe or until the endpoint is resumed", async (t) => {
     const receiver = await openReceiver(t, status(410));
-    const { occupy, webhooks } = await openWith(t, receiver);
+    const retry = { initialMs: 1, maxMs: 60_000, budgetMs: 60_000 };
+    const { occupy, webhooks } = await openWith(t, receiver, { ...QUICK, retry });
     occupy("a");
     await until("it is paused", async () => (await webhooks.endpoints())[0]?.state === "paused");
     receiver.respond = status(200);

@@ -24,6 +24,8 @@ export interface RawSocket {
   answersPings: boolean;
   /** The close frame's code and reason, or code 1006 when the connection ended without one. */
   readonly closed: { readonly code: number; readonly reason: string } | undefined;
+  /** The server has ended the TCP connection. */
+  readonly hasEnded: boolean;
   /** The status line when the upgrade was refused. */
   readonly refused: string | undefined;
   send(message: unknown): void;
@@ -77,6 +79,7 @@ class RawState implements RawSocket {
   closed: { code: number; reason: string } | undefined;
   refused: string | undefined;
   isUpgraded = false;
+  hasEnded = false;
   #buffer = Buffer.alloc(0);
   readonly #socket: Socket;
 
@@ -85,7 +88,11 @@ class RawState implements RawSocket {
     socket.on("data", (chunk) => this.#take(chunk));
     // A reset is one of the ways in which a server may end a connection.
     socket.on("error", () => {});
+    socket.on("end", () => {
+      this.hasEnded = true;
+    });
     socket.on("close", () => {
+      this.hasEnded = true;
       this.closed ??= { code: 1006, reason: "" };
       if (!this.isUpgraded) this.refused ??= "closed";
     });

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type Beating, createHeartbeat, type Heartbeat } from "../../src/transport/heartbeat.ts";
+import {
+  type Beating,
+  backstopTimeoutS,
+  createHeartbeat,
+  type Heartbeat,
+} from "../../src/transport/heartbeat.ts";
 
 interface Listener extends Beating {
   /** The ticks in which a PING went out, and in which the socket was given up. */
@@ -138,4 +143,18 @@ describe("createHeartbeat", () => {
     t.mock.timers.tick(5_000);
     assert.equal(heartbeat.tick, 3);
   });
+});
+
+test("the backstop comes after the wheel's own close, or not at all", () => {
+  for (const [activity, pong] of [
+    [5, 1],
+    [120, 30],
+    [900, 30],
+    [1_000, 30],
+    [3_600, 600],
+  ] as const) {
+    const seconds = backstopTimeoutS(activity, pong);
+    assert.ok(seconds === 0 || seconds > activity + pong, `${activity} ${pong} ${seconds}`);
+    assert.ok(seconds <= 960, "uWebSockets.js takes no more");
+  }
 });

@@ -93,23 +93,52 @@ describe("an endpoint that changes", () => {
 });
 
 describe("an endpoint that answers 410", () => {
-  test("is paused with an error, collects, loses nothing, and goes on when it is resumed", async (t) => {
+  test("is paused with one error, collects, and gets one POST each max_ms and up to a quarter more", async (t) => {
     const { occupyAndWait, clock, target, webhooks, errors } = await openRig(t, {
-      respond: inTurn(410, 200),
+      respond: inTurn(410, 410, 500, 410),
     });
     await occupyAndWait("a");
     await occupyAndWait("b");
-    await clock.advance(3_600_000);
-    assert.deepEqual(target.log(), ["a"]);
+    await clock.advance(290_000);
+    const gapsMs = target.sent.slice(1).map(({ atMs }, i) => atMs - (target.sent[i]?.atMs ?? 0));
+    assert.deepEqual(gapsMs, [75_000, 75_000, 75_000]);
     assert.deepEqual(errors(), ["webhook endpoint paused because it answered 410"]);
     const [report] = await webhooks.endpoints();
     assert.equal(report?.state, "paused");
     assert.equal(report?.backlog, 2);
     assert.equal(report?.deadLetters, 0);
-    await webhooks.resume("app", "one");
-    await clock.advance(1_000);
+  });
+
+  test("goes on at once with the first 2xx", async (t) => {
+    const { occupyAndWait, clock, target, webhooks } = await openRig(t, {
+      respond: inTurn(410, 200),
+    });
+    await occupyAndWait("a");
+    await occupyAndWait("b");
+    await clock.advance(75_000);
     assert.deepEqual(target.log(), ["a", "a", "b"]);
     assert.equal((await webhooks.endpoints())[0]?.state, "healthy");
+  });
+
+  test("loses its events to the dead letters once the retry budget is over", async (t) => {
+    const { occupyAndWait, clock, webhooks } = await openRig(t, { respond: inTurn(410) });
+    await occupyAndWait("a");
+    await clock.advance(375_000);
+    const letters = await webhooks.deadLetters("app", "one");
+    assert.deepEqual(
+      letters.map(({ event, reason, status }) => [event.channel, reason, status]),
+      [["a", "budget", "410"]],
+    );
+  });
+
+  test("goes on at once when it is resumed, with a new budget", async (t) => {
+    const { occupyAndWait, clock, target, webhooks } = await openRig(t, {
+      respond: inTurn(410, 200),
+    });
+    await occupyAndWait("a");
+    await webhooks.resume("app", "one");
+    await clock.advance(0);
+    assert.deepEqual(target.log(), ["a", "a"]);
   });
 
   test("is resumed by another url", async (t) => {

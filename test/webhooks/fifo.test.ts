@@ -41,6 +41,17 @@ describe("a fifo of events", () => {
     assert.equal(fifo.shift()?.id, "2");
   });
 
+  test("gives one out of the middle, and those in front of it stay in order", () => {
+    const fifo = createFifo();
+    for (let n = 0; n < 5; n++) fifo.push(event(n));
+    assert.equal(fifo.at(2)?.id, "2");
+    assert.equal(fifo.takeAt(2)?.id, "2");
+    assert.equal(fifo.takeAt(9), undefined);
+    assert.deepEqual(ids(fifo.peek(100)), [0, 1, 3, 4]);
+    assert.deepEqual(ids(fifo.remove(new Set(["1", "2"]))), [1]);
+    assert.deepEqual([fifo.length, fifo.bytes], [3, 6]);
+  });
+
   test("is not searched for ids that are gone", () => {
     const fifo = createFifo();
     for (let n = 0; n < 200_000; n++) fifo.push(event(n));

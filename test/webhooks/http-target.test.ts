@@ -3,8 +3,8 @@ import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import { createAddressPolicy } from "../../src/webhooks/address-policy.ts";
-import type { Resolve } from "../../src/webhooks/guarded-connector.ts";
 import { createHttpTarget } from "../../src/webhooks/http-target.ts";
+import { FRESH_MS, type Resolve } from "../../src/webhooks/name-lookups.ts";
 import type { Attempt } from "../../src/webhooks/target.ts";
 
 const NEVER = new AbortController().signal;
@@ -22,8 +22,8 @@ function attempt(url: string, changes: Partial<Attempt> = {}): Attempt {
   };
 }
 
-function openTarget(t: TestContext, resolve?: Resolve) {
-  const target = createHttpTarget(resolve);
+function openTarget(t: TestContext, resolve: Resolve = unresolved, now = Date.now) {
+  const target = createHttpTarget({ resolve, now, lookUpDirectly: async () => [] });
   t.after(() => target.close());
   return target;
 }
@@ -37,6 +37,8 @@ async function serve(t: TestContext, listener: RequestListener): Promise<number>
   });
   return (server.address() as AddressInfo).port;
 }
+
+const unresolved: Resolve = (hostname) => assert.fail(`${hostname} was looked up`);
 
 /** Says that every name has these addresses. */
 const resolving =
@@ -140,13 +142,36 @@ describe("the HTTP target", () => {
       response.writeHead(200, { connection: "close" }).end();
     });
     let address = "127.0.0.1";
-    const target = openTarget(t, (hostname, options, done) =>
-      resolving(address)(hostname, options, done),
+    let nowMs = 0;
+    const target = openTarget(
+      t,
+      (hostname, options, done) => resolving(address)(hostname, options, done),
+      () => nowMs,
     );
     const url = `http://receiver.test:${port}/`;
     assert.equal((await target.send(attempt(url), NEVER)).kind, "answered");
     address = "169.254.169.254";
+    nowMs += FRESH_MS;
     assert.equal((await target.send(attempt(url), NEVER)).kind, "refused_target");
+  });
+
+  test("posts to one name while the look-up of another hangs for all its connections", async (t) => {
+    const port = await serve(t, (_request, response) => response.writeHead(200).end());
+    // As Node's own: two threads, taken in order.
+    let threads = 2;
+    const target = openTarget(t, (hostname, options, done) => {
+      if (threads === 0) return;
+      if (hostname === "healthy.test") resolving("127.0.0.1")(hostname, options, done);
+      else threads -= 1;
+    });
+    const giveUp = new AbortController();
+    const hanging = Array.from({ length: 4 }, () =>
+      target.send(attempt("http://hanging.test/", { concurrency: 4 }), giveUp.signal),
+    );
+    const healthy = attempt(`http://healthy.test:${port}/`, { endpoint: "other:one" });
+    assert.equal((await target.send(healthy, NEVER)).kind, "answered");
+    giveUp.abort();
+    for (const answer of await Promise.all(hanging)) assert.equal(answer.kind, "connection");
   });
 
   test("gives up at once when it is told to", async (t) => {

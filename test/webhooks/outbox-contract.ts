@@ -4,7 +4,7 @@ import { describe, type TestContext, test } from "node:test";
 import type { WebhookEvent } from "../../src/protocol/webhook-event.ts";
 import { channelEvent } from "../../src/protocol/webhook-event.ts";
 import { compareEventIds } from "../../src/webhooks/event-id.ts";
-import type { LaneKey, Outbox, OutboxEvent, Route } from "../../src/webhooks/outbox.ts";
+import type { LaneKey, Outbox, OutboxEvent, Route, UnderWay } from "../../src/webhooks/outbox.ts";
 import { until } from "../support/until.ts";
 
 /** An outbox of one partition with a producer, and a clock that the test moves. */
@@ -24,6 +24,7 @@ export type OpenOutbox = (t: TestContext, bounds: ContractBounds) => Promise<Out
 
 const WIDE = { maxQueuedEvents: 1_000, maxDeadLetters: 1_000, maxDeadLetterAgeMs: 604_800_000 };
 const LANE: LaneKey = { partition: 0, appId: "app", endpointId: "one" };
+const NOTHING_UNDER_WAY: UnderWay = () => 0;
 const BUDGET = { status: "500", budgetMs: 300_000 };
 
 export function outboxContract(driver: string, open: OpenOutbox): void {
@@ -39,9 +40,10 @@ export function outboxContract(driver: string, open: OpenOutbox): void {
   async function routeAll(
     outbox: Outbox,
     choose: (event: OutboxEvent) => readonly string[] | undefined,
+    underWay: UnderWay = NOTHING_UNDER_WAY,
   ) {
     const events = await outbox.read(0, undefined, 1_000);
-    return outbox.route(0, undefined, routes(events, choose));
+    return outbox.route(0, undefined, routes(events, choose), underWay);
   }
 
   /** As `opened`, with everything in the lane of endpoint `one`. */
@@ -118,6 +120,7 @@ export function outboxContract(driver: string, open: OpenOutbox): void {
         0,
         undefined,
         routes(events, () => ["one"]),
+        NOTHING_UNDER_WAY,
       );
       assert.deepEqual(result, { left: 1, losses: [] });
     });
@@ -130,6 +133,7 @@ export function outboxContract(driver: string, open: OpenOutbox): void {
           0,
           undefined,
           routes(events, () => ["one"]),
+          NOTHING_UNDER_WAY,
         );
       assert.equal((await outbox.head(LANE, 10, 1e6)).events.length, 1);
     });
@@ -151,9 +155,35 @@ export function outboxContract(driver: string, open: OpenOutbox): void {
         0,
         "app",
         routes(held, () => ["one"]),
+        NOTHING_UNDER_WAY,
       );
       assert.deepEqual(channelsOf((await outbox.head(LANE, 10, 1e6)).events), ["a", "b"]);
       assert.deepEqual(await outbox.heldApps(0), []);
+    });
+
+    test("pushes out nothing that is under way, even if that leaves the lane too full", async (t) => {
+      const bounds = { ...WIDE, maxQueuedEvents: 3 };
+      const { outbox, append } = await routed(t, ["a", "b", "c"], bounds);
+      await append("app", "d", occupied("d"));
+      const result = await routeAll(
+        outbox,
+        () => ["one"],
+        () => 2,
+      );
+      assert.deepEqual(result, { left: 0, losses: [{ ...LANE, buried: 1, dropped: 0 }] });
+      const { events } = await outbox.head(LANE, 10, 1e6);
+      assert.deepEqual(channelsOf(events), ["a", "b", "d"]);
+      await append("app", "e", occupied("e"));
+      await routeAll(
+        outbox,
+        () => ["one"],
+        () => 4,
+      );
+      assert.equal((await outbox.head(LANE, 10, 1e6)).events.length, 4);
+      assert.deepEqual(
+        (await outbox.deadLetters("app", "one", 0, 10)).map(({ event }) => event.channel),
+        ["c"],
+      );
     });
 
     test("pushes the oldest out of a full lane into the dead letters, and says so", async (t) => {
@@ -276,7 +306,8 @@ export function outboxContract(driver: string, open: OpenOutbox): void {
       await append("app", "c", occupied("c"));
       await append("stranger", "d", occupied("d"));
       const events = await outbox.read(0, undefined, 10);
-      await outbox.route(0, undefined, [{ id: events[1]?.id ?? "", endpointIds: undefined }]);
+      const stranger = { id: events[1]?.id ?? "", endpointIds: undefined };
+      await outbox.route(0, undefined, [stranger], NOTHING_UNDER_WAY);
       assert.deepEqual(await outbox.backlogs(), {
         unrouted: 1,
         held: 1,

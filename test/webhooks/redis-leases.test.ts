@@ -73,11 +73,13 @@ const READS: ReadonlyMap<string, readonly string[]> = new Map([
   ["stream", ["XRANGE", "-", "+"]],
 ]);
 
+const NOTHING_UNDER_WAY = () => 0;
+
 /** `null` puts them on hold. */
 async function routeAll(outbox: Outbox, endpointIds: readonly string[] | null = ["one"]) {
   const events = await outbox.read(0, undefined, 100);
   const routes = events.map(({ id }) => ({ id, endpointIds: endpointIds ?? undefined }));
-  return outbox.route(0, undefined, routes);
+  return outbox.route(0, undefined, routes, NOTHING_UNDER_WAY);
 }
 
 const ids = (events: readonly OutboxEvent[]): string[] => events.map(({ id }) => id);
@@ -110,7 +112,12 @@ describe("a lease", () => {
         route: (outbox) => routeAll(outbox),
         "route held": async (outbox) => {
           const [held] = await outbox.read(0, "stranger", 1);
-          return outbox.route(0, "stranger", [{ id: held?.id ?? "", endpointIds: ["one"] }]);
+          return outbox.route(
+            0,
+            "stranger",
+            [{ id: held?.id ?? "", endpointIds: ["one"] }],
+            NOTHING_UNDER_WAY,
+          );
         },
         settle: (outbox, id) => outbox.settle(LANE, [id]),
         fail: (outbox) => outbox.fail(LANE, { status: "500", budgetMs: 0 }),
@@ -190,7 +197,7 @@ test("an event keeps its id through holding, routing, a new owner and its death"
   await second.claim(0);
   assert.deepEqual(await second.heldApps(0), ["app"]);
   assert.deepEqual(ids(await second.read(0, "app", 10)), [id]);
-  await second.route(0, "app", [{ id, endpointIds: ["one"] }]);
+  await second.route(0, "app", [{ id, endpointIds: ["one"] }], NOTHING_UNDER_WAY);
   assert.deepEqual(await headIds(second), [id]);
   await second.bury(LANE, [id], "422");
   const [letter] = await second.deadLetters("app", "one", 0, 10);

@@ -165,9 +165,9 @@ describe("a failed delivery", () => {
     assert.deepEqual(target.log("hanging"), ["a"]);
   });
 
-  test("is logged once per attempt without payload, query or credentials", async (t) => {
+  test("is logged once per attempt without payload, path, query or credentials", async (t) => {
     const { occupyAndWait, lines, clock } = await openRig(t, {
-      endpoints: [endpoint("one", { url: "http://user:pass@receiver.test/hook?token=t0ken" })],
+      endpoints: [endpoint("one", { url: "http://user:pass@receiver.test/s3cret?token=t0ken" })],
       respond: inTurn(500, 200),
     });
     await occupyAndWait("room-with-a-view");
@@ -179,14 +179,14 @@ describe("a failed delivery", () => {
     assert.deepEqual(fields, {
       app_id: "app",
       endpoint: "one",
-      url: "http://receiver.test/hook",
+      origin: "http://receiver.test",
       attempt: 1,
       events: 1,
       outcome: "5xx",
       status: 500,
       retry_in_ms: 1_000,
     });
-    assert.doesNotMatch(JSON.stringify(lines), /room-with-a-view|t0ken|pass@|signature/);
+    assert.doesNotMatch(JSON.stringify(lines), /room-with-a-view|t0ken|s3cret|pass@|signature/);
   });
 });
 

@@ -10,8 +10,9 @@
 --       7…        holding lane of each app, then lane of each endpoint, then dead letters of each endpoint
 -- ARGV  1 owner   2 most events of a lane  3 most dead letters of an endpoint  4 held app, "" for the stream
 --       5 number of apps  6 number of endpoints
---       7…        the apps, then the endpoints, then for each event: its place in the source, its id, the number
---                 of its app, how many lanes (-1: hold it), their numbers
+--       7…        the apps, the endpoints, for each endpoint how many events of its lane's head are being read or
+--                 sent, then for each event: its place in the source, its id, the number of its app, how many
+--                 lanes (-1: hold it), their numbers
 -- reply -1 another owns the partition; else events left in the source, how many were put into lanes, then for
 --       each bound that was hit: number of the app or, negative, of the endpoint, events moved to the dead
 --       letters, events dropped
@@ -35,7 +36,7 @@ local function enqueue(endpoint, ...)
   enqueued = enqueued + 1
 end
 
-local at = 7 + apps + endpoints
+local at = 7 + apps + 2 * endpoints
 while at <= #ARGV do
   local place, id, app, count = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
   local entry = redis.call("XRANGE", source, place, place)[1]
@@ -72,14 +73,18 @@ for endpoint in pairs(touchedLanes) do
   local name = ARGV[6 + apps + endpoint]
   local lane, dead = KEYS[6 + apps + endpoint], KEYS[6 + apps + endpoints + endpoint]
   redis.call("SADD", lanes, name)
-  local excess = math.min(redis.call("XLEN", lane) - maxEvents, MAX_BURIED)
+  -- What is on its way may yet be delivered: the oldest behind it give way.
+  local underWay = tonumber(ARGV[6 + apps + endpoints + endpoint])
+  local length = redis.call("XLEN", lane)
+  local excess = math.min(length - maxEvents, length - underWay, MAX_BURIED)
   if excess > 0 then
     local time = redis.call("TIME")
     local diedMs = string.format("%.0f", time[1] * 1000 + math.floor(time[2] / 1000))
     local status = string.match(redis.call("HGET", tries, name) or "", "^%d+:%d+:(.*)$") or ""
-    for _, entry in ipairs(redis.call("XRANGE", lane, "-", "+", "COUNT", excess)) do
-      redis.call("XADD", dead, "*", "r", "overflow", "s", status, "d", diedMs, unpack(entry[2]))
-      redis.call("XDEL", lane, entry[1])
+    local oldest = redis.call("XRANGE", lane, "-", "+", "COUNT", underWay + excess)
+    for i = underWay + 1, underWay + excess do
+      redis.call("XADD", dead, "*", "r", "overflow", "s", status, "d", diedMs, unpack(oldest[i][2]))
+      redis.call("XDEL", lane, oldest[i][1])
     end
     redis.call("SADD", deads, name)
     local dropped = redis.call("XTRIM", dead, "MAXLEN", maxDead)
