@@ -1,7 +1,7 @@
 /** The steps of one write: how they are gathered, what their acknowledgement means, what is left of lost ones. */
 import type { RecentLeaves } from "./redis-recent-leaves.ts";
 import type { RedisStateCounters } from "./redis-state-context.ts";
-import { type Step, type TrackedChannel, takeSteps } from "./redis-tracked-channel.ts";
+import { countSteps, type Step, type TrackedChannel, takeSteps } from "./redis-tracked-channel.ts";
 import type { StepReply } from "./redis-write.ts";
 
 export interface FlightStep {
@@ -32,7 +32,7 @@ export function gatherSteps(
     }
     dirty.delete(channel);
     // The rest waits behind the others: a channel that never rests lets them through.
-    if (channel.steps.size > 0 || channel.isCollapsed) dirty.add(channel);
+    if (countSteps(channel) > 0 || channel.isCollapsed) dirty.add(channel);
     else rests(channel);
     if (steps.length >= maxSteps) break;
   }

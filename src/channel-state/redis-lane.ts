@@ -12,6 +12,7 @@ import type { RecentLeaves } from "./redis-recent-leaves.ts";
 import { retryAfterMs, type StateContext } from "./redis-state-context.ts";
 import {
   collapse,
+  countSteps,
   forgetAcknowledged,
   isSettled,
   isSpent,
@@ -302,7 +303,7 @@ export function createLane(
       start();
     },
     changed(channel) {
-      const isTooMuch = channel.steps.size > MAX_ORDERED_STEPS;
+      const isTooMuch = countSteps(channel) > MAX_ORDERED_STEPS;
       if (failures >= FAILURES_UNTIL_COLLAPSE || isTooMuch) collapseNow(channel);
       if (isSettled(channel) || !channels.has(channel)) return;
       dirty.add(channel);

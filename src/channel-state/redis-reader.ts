@@ -2,7 +2,13 @@
 import { StateUnavailableError } from "./channel-state.ts";
 import type { Lanes } from "./redis-lanes.ts";
 import type { StateContext } from "./redis-state-context.ts";
-import { addStep, isSettled, type Step, type TrackedChannel } from "./redis-tracked-channel.ts";
+import {
+  addStep,
+  dropStep,
+  isSettled,
+  type Step,
+  type TrackedChannel,
+} from "./redis-tracked-channel.ts";
 
 export interface Reader {
   /**
@@ -25,7 +31,7 @@ export function createReader({ settings, counters }: StateContext, lanes: Lanes)
     if (!lane.isHealthy()) return Promise.reject(unavailable("Redis cannot be written"));
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        channel.steps.delete(step);
+        dropStep(channel, step);
         lane.changed(channel);
         reject(unavailable("What this node has told is not acknowledged"));
       }, settings.answerTimeoutMs);

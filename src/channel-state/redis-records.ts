@@ -2,7 +2,7 @@
  * Events that wait to be appended, over all channels of this node: a ring. When Redis is away for long the
  * oldest fall out, and a crash of the node loses them all (architecture.md §4).
  */
-import type { RecordStep, TrackedChannel } from "./redis-tracked-channel.ts";
+import { dropStep, type RecordStep, type TrackedChannel } from "./redis-tracked-channel.ts";
 
 export interface Records {
   /** The step has been added to the channel's steps. */
@@ -25,7 +25,7 @@ export function createRecords(
       if (waiting.size <= maxRecords) return;
       for (const [oldest, of] of waiting) {
         // What is under way cannot be taken back, and is little.
-        if (!of.steps.delete(oldest)) continue;
+        if (!dropStep(of, oldest)) continue;
         waiting.delete(oldest);
         dropped(of);
         return;

@@ -62,7 +62,8 @@ export interface TrackedChannel {
   /** Redis knew of these when it lost the state. */
   isCountRestored: boolean;
   restoredUsers: Set<string> | undefined;
-  steps: Set<Step>;
+  /** What waits to be sent; undefined: nothing, as in most channels most of the time. */
+  steps: Set<Step> | undefined;
   lastStep: Step | undefined;
   isCollapsed: boolean;
   /** Steps of the write that is under way. */
@@ -92,7 +93,7 @@ export function createTrackedChannel(
     ackedUsers: undefined,
     isCountRestored: false,
     restoredUsers: undefined,
-    steps: new Set(),
+    steps: undefined,
     lastStep: undefined,
     isCollapsed: false,
     inFlight: 0,
@@ -101,8 +102,9 @@ export function createTrackedChannel(
 
 /** Adds what was called just now, after `wanted…` has been set. Coalesces counts that nobody could tell apart. */
 export function addStep(channel: TrackedChannel, step: Step): void {
-  const { steps, lastStep } = channel;
   if (channel.isCollapsed && step.kind !== "record" && step.kind !== "barrier") return;
+  channel.steps ??= new Set();
+  const { steps, lastStep } = channel;
   if (step.kind === "count" && lastStep?.kind === "count" && steps.has(lastStep)) {
     const isUntold = !step.isAnnounced && !lastStep.isAnnounced;
     if (isUntold && step.count > 0 && lastStep.count > 0) steps.delete(lastStep);
@@ -114,13 +116,28 @@ export function addStep(channel: TrackedChannel, step: Step): void {
 /** Forgets the waiting steps; their effect is contained in the difference. Records and barriers stay. */
 export function collapse(channel: TrackedChannel): void {
   channel.isCollapsed = true;
-  for (const step of channel.steps) {
+  for (const step of channel.steps ?? []) {
     if (step.kind === "record" || step.kind === "barrier") continue;
-    channel.steps.delete(step);
+    dropStep(channel, step);
     if (step.kind === "join" && channel.wantedUsers?.get(step.user.userId) !== step.user) {
       rejectWaiters(step.user);
     }
   }
+}
+
+/** Takes the step out of those that wait; false when it was not among them. */
+export function dropStep(channel: TrackedChannel, step: Step): boolean {
+  const wasThere = channel.steps?.delete(step) ?? false;
+  if (channel.steps?.size === 0) {
+    channel.steps = undefined;
+    channel.lastStep = undefined;
+  }
+  return wasThere;
+}
+
+/** How many steps wait to be sent, the difference of a collapsed channel not among them. */
+export function countSteps({ steps }: TrackedChannel): number {
+  return steps?.size ?? 0;
 }
 
 /** Takes the next steps to be sent, at most `limit`. None when there is nothing to do. */
@@ -133,9 +150,9 @@ export function takeSteps(channel: TrackedChannel, limit: number): readonly Step
     }
     channel.isCollapsed = false;
   }
-  for (const step of channel.steps) {
+  for (const step of channel.steps ?? []) {
     if (taken.length === limit) break;
-    channel.steps.delete(step);
+    dropStep(channel, step);
     taken.push(step);
   }
   return taken;
@@ -184,7 +201,7 @@ export function forgetAcknowledged(channel: TrackedChannel, isLost: boolean): vo
 
 /** Steps that were taken and not carried out come first again. */
 export function returnSteps(channel: TrackedChannel, steps: readonly Step[]): void {
-  channel.steps = new Set([...steps, ...channel.steps]);
+  channel.steps = new Set([...steps, ...(channel.steps ?? [])]);
 }
 
 /** Nothing is held, wanted or to be done: the channel can be forgotten. */
@@ -197,13 +214,13 @@ export function isSpent(channel: TrackedChannel): boolean {
     (channel.ackedUsers?.size ?? 0) === 0 &&
     !channel.isCountRestored &&
     (channel.restoredUsers?.size ?? 0) === 0 &&
-    channel.steps.size === 0
+    countSteps(channel) === 0
   );
 }
 
 /** Everything that was called has been acknowledged. */
 export function isSettled(channel: TrackedChannel): boolean {
-  return channel.inFlight === 0 && channel.steps.size === 0 && !channel.isCollapsed;
+  return channel.inFlight === 0 && countSteps(channel) === 0 && !channel.isCollapsed;
 }
 
 export function rejectWaiters(user: LocalUser): void {
