@@ -41,7 +41,7 @@ test("a client that comes while the server stops is told to come again, not at o
   const closed = pipit.server.close();
   const late = await pipit.raw();
   const { code } = await until("it is answered", () => late.closed);
-  assert.equal(code, 4100);
+  assert.equal(code, 4200);
   await closed;
 });
 
