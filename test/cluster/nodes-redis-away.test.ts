@@ -187,3 +187,37 @@ for (const [what, redisArgs] of [
     });
   });
 }
+
+test("connections that are cut come back, and what was missed is made up for", async (t) => {
+  const cluster = await startNodes(t, 2);
+  const [a, b] = [nodeAt(cluster, 0), nodeAt(cluster, 1)];
+  const [ann, bob] = [await join(a, "ann"), await join(b, "bob")];
+  for (const type of ["pubsub", "normal"]) {
+    await cluster.redis.call("CLIENT", "KILL", "TYPE", type);
+    const cid = await b.raw();
+    await sendSubscribe(cid, ROOM, { user_id: "cid" });
+    await untilConverged(cluster, [ann, bob, cid], ["ann", "bob", "cid"]);
+    await cluster.redis.call("CLIENT", "KILL", "TYPE", type);
+    cid.destroy();
+    await untilConverged(cluster, [ann, bob], ["ann", "bob"]);
+  }
+});
+
+test("while Redis is full events go on, nobody joins, and all is well once there is room", async (t) => {
+  const cluster = await startNodes(t, 2);
+  const [a, b] = [nodeAt(cluster, 0), nodeAt(cluster, 1)];
+  const [ann, bob] = [await join(a, "ann"), await join(b, "bob")];
+  await cluster.redis.call("CONFIG", "SET", "maxmemory", "1");
+  assert.equal((await publish(a)).status, 200);
+  await until("the other node's client hears it", () => heard(bob, "tick") === 1);
+  const cid = await a.raw();
+  await sendSubscribe(cid, ROOM, { user_id: "cid" });
+  const { data } = await cid.frame(
+    "the join is refused",
+    ({ event }) => event === "pusher:subscription_error",
+  );
+  assert.equal((data as { status: number }).status, 503);
+  await cluster.redis.call("CONFIG", "SET", "maxmemory", "0");
+  await subscribe(cid, ROOM, { user_id: "cid" });
+  await untilConverged(cluster, [ann, bob, cid], ["ann", "bob", "cid"]);
+});

@@ -50,6 +50,26 @@ test("SIGTERM ends a node that waits for Redis, quickly and with 0", async (t) =
   assert.ok(performance.now() - askedMs < 3_000);
 });
 
+test("a node whose Redis is killed lives on, and logs when that begins and when it ends", async (t) => {
+  const redis = await startRedis(t);
+  const node = await startPipitProcess(t, nodeConfig({}, { redis: { url: redis.url } }));
+  const path = `/app/${APP.key}?protocol=7`;
+  const socket = await openRawSocket(t, node.port, path);
+  await subscribe(socket, "room");
+  await redis.stop();
+  socket.send({ event: "pusher:unsubscribe", data: { channel: "room" } });
+  await until("the log says so", () => /channel state cannot be written/.test(node.output()));
+  await redis.restart();
+  await until("the log says that it is over", () => /written again/.test(node.output()));
+  const read = () => sendSigned(node.port, { method: "GET", path: "/channels" });
+  await until("reads are answered", async () => (await read()).status === 200);
+  assert.deepEqual((await read()).json, { channels: {} });
+  await socket.settled();
+  for (const phrase of ["redis is away", "cannot be written", "written again"]) {
+    assert.equal(node.output().split(phrase).length, 2, `${phrase}: once`);
+  }
+});
+
 test("a node of another number of partitions ends with 1 and says how to go on", async (t) => {
   const redis = { url: (await startRedis(t)).url };
   await startPipitProcess(t, nodeConfig({}, { redis }));
