@@ -156,7 +156,7 @@ test("the list stands still until whoever waited for it has taken it", async (t)
   const taken = new Promise<string[]>((resolve) => {
     mirror.whenPresent("u2", 2, () => {
       // As the room above takes it: a few microtasks later.
-      Promise.resolve()
+      void Promise.resolve()
         .then(() => {})
         .then(() => resolve([...mirror.members.keys()]));
     });
