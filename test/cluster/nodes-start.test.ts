@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { subscribe } from "../support/commands.ts";
 import { sendSigned } from "../support/http-request.ts";
+import { metricOf, nodeAt, startNodes } from "../support/nodes.ts";
 import { APP } from "../support/pipit.ts";
 import { listening, nodeConfig, spawnPipit, startPipitProcess } from "../support/pipit-process.ts";
 import { openRawSocket } from "../support/raw-socket.ts";
@@ -36,6 +37,16 @@ test("without Redis a node is alive and not ready, says why, and joins when Redi
   await subscribe(await openRawSocket(t, port, `/app/${APP.key}?protocol=7`), "room");
   const { json } = await sendSigned(port, { method: "GET", path: "/channels" });
   assert.deepEqual(json, { channels: { room: {} } });
+});
+
+test("a Redis that may throw away state makes a node say that it is not well", async (t) => {
+  const cluster = await startNodes(t, 1, { redisArgs: ["--maxmemory-policy", "allkeys-lru"] });
+  const node = nodeAt(cluster, 0);
+  const { status, reasons } = await readiness(node.port);
+  assert.equal(status, 200);
+  assert.match(reasons.join(), /maxmemory-policy allkeys-lru/);
+  assert.equal(await metricOf(node, "redis_masters", { maxmemory_policy: "allkeys-lru" }), 1);
+  assert.equal(await metricOf(node, "degraded"), 1);
 });
 
 test("SIGTERM ends a node that waits for Redis, quickly and with 0", async (t) => {
