@@ -88,16 +88,11 @@ export function createRouter(
   function takeTurn(partition: Partition): void {
     if (partition.turn || !mayTurn(partition)) return;
     partition.turn = turns(partition)
-      .then(() => {
-        if (isFailing) log.info({}, "webhook outbox works again");
-        isFailing = false;
-      })
+      .then(noteSuccess)
       .catch((error: unknown) => {
         // What was not moved is still there; the next look tries again.
         partition.needsTurn = false;
-        const fields = { partition: partition.number, reason: errorCode(error) };
-        if (!isFailing) log.error(fields, "webhook outbox failed");
-        isFailing = true;
+        noteFailure(error);
       })
       .finally(() => {
         partition.turn = undefined;
@@ -198,9 +193,15 @@ export function createRouter(
     await Promise.all(partitions.filter(({ isMine }) => isMine).map(leave));
   }
 
-  /** The next look tries again; after the last, what is not given back ends by itself. */
+  /** Told when it begins and when it ends: looks and turns go on trying meanwhile. */
   function noteFailure(error: unknown): void {
-    log.warn({ reason: errorCode(error) }, "webhook look failed");
+    if (!isFailing) log.error({ reason: errorCode(error) }, "webhook outbox failed");
+    isFailing = true;
+  }
+
+  function noteSuccess(): void {
+    if (isFailing) log.info({}, "webhook outbox works again");
+    isFailing = false;
   }
 
   async function lookAtAll(): Promise<void> {
@@ -217,7 +218,7 @@ export function createRouter(
   function lookLater(): void {
     if (!isRunning) return;
     cancelLook = after(LOOK_EVERY_MS, () => {
-      looking = lookAtAll().catch(noteFailure).finally(lookLater);
+      looking = lookAtAll().then(noteSuccess).catch(noteFailure).finally(lookLater);
     });
   }
 
