@@ -17,6 +17,13 @@ export interface Drivers {
    * holds its leases, however long that takes. Rejects when it may not join, and when closed meanwhile.
    */
   start(): Promise<void>;
+  /** The app's connections on other nodes, as far as is known now: see `redis/connection-counts.ts`. */
+  connectionsElsewhere(appId: string): number;
+  /**
+   * Others may admit clients in place of those whom this node still holds: it stops, and they will come back
+   * elsewhere. Never rejects. Repeatable.
+   */
+  leave(): Promise<void>;
   /** Lets go of what the drivers share. After each of them has been closed. Repeatable. */
   close(): Promise<void>;
   /** What is wrong with what the drivers stand on, in sentences for operators; empty when all is well. */
@@ -36,6 +43,8 @@ export interface CacheSizes {
 /** What drivers are given by the composition root. */
 export interface DriverParts {
   readonly apps: Apps;
+  /** Of this node. */
+  readonly connectionsOf: (appId: string) => number;
   readonly deliver: DeliverLocally;
   readonly announce: Announcements;
   readonly now: () => number;

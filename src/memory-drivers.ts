@@ -38,6 +38,8 @@ export function createMemoryDrivers(config: Config, parts: DriverParts): Drivers
     cache,
     outbox: createMemoryOutbox({ events, sweep: state.sweep, now, bounds }),
     async start() {},
+    connectionsElsewhere: () => 0,
+    async leave() {},
     async close() {},
     problems: () => [],
     cacheSizes: () => ({ ...cache.sizes(), evictions: cache.counters.evictions }),

@@ -1,11 +1,13 @@
 /** Everything in Redis, shared with the other nodes. There is no mix with memory: the state writes the outbox. */
 import { randomBytes } from "node:crypto";
 import { createRedisAdapter } from "./adapters/redis-adapter.ts";
+import type { Apps } from "./apps/app.ts";
 import { createRedisCacheStore } from "./cache/redis-cache-store.ts";
 import { createRedisChannelState } from "./channel-state/redis-channel-state.ts";
 import { sweepPartition } from "./channel-state/redis-sweep.ts";
 import type { Config } from "./config/config.ts";
 import type { DriverParts, Drivers } from "./drivers.ts";
+import { createConnectionCounts, type LimitedApp } from "./redis/connection-counts.ts";
 import { createRedisConnections } from "./redis/connections.ts";
 import { createMemoryWatch } from "./redis/memory-watch.ts";
 import type { RedisSettings } from "./redis/settings.ts";
@@ -17,7 +19,7 @@ export function createRedisDrivers(
   settings: RedisSettings,
   parts: DriverParts,
 ): Drivers {
-  const { deliver, announce, now, log, observeCommand } = parts;
+  const { apps, connectionsOf, deliver, announce, now, log, observeCommand } = parts;
   // Unlike any other process, and unlike this one after a restart: leases and messages carry it.
   const nodeId = randomBytes(8).toString("hex");
   const redis = createRedisConnections(settings, log("redis"), { nodeId, observe: observeCommand });
@@ -31,6 +33,14 @@ export function createRedisDrivers(
     now,
     random: Math.random,
     log: log("channel_state"),
+  });
+  const counts = createConnectionCounts({
+    commands,
+    keys,
+    nodeId,
+    limited: () => limitedApps(apps, connectionsOf),
+    now,
+    log: log("redis"),
   });
   const { publishCommand } = bus;
   return {
@@ -48,10 +58,14 @@ export function createRedisDrivers(
     async start() {
       await redis.connect();
       await memory.start();
+      await counts.start();
       await state.start();
     },
+    connectionsElsewhere: counts.elsewhere,
+    leave: counts.close,
     async close() {
       memory.close();
+      await counts.close();
       await redis.close();
     },
     problems() {
@@ -72,4 +86,12 @@ export function createRedisDrivers(
       health: state.health(),
     }),
   };
+}
+
+function* limitedApps(apps: Apps, connectionsOf: (appId: string) => number): Generator<LimitedApp> {
+  for (const { id: appId, settings } of apps.known()) {
+    const { maxConnections } = settings.limits;
+    if (maxConnections === Infinity) continue;
+    yield { appId, connections: connectionsOf(appId), maxConnections };
+  }
 }

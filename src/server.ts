@@ -104,6 +104,7 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
 
   const parts: DriverParts = {
     apps,
+    connectionsOf: connections.countOfApp,
     deliver: delivery.deliver,
     announce,
     now,
@@ -133,6 +134,7 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
     state,
     cache,
     connections,
+    connectionsElsewhere: drivers.connectionsElsewhere,
     watchers,
     locals,
     settings: channelsSettings(config),
@@ -247,7 +249,7 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
     const deadlineMs = now() + graceMs;
     logger.info({ connections: connections.size, grace_s: config.shutdown.grace_s }, "stopping");
     // The first 60 % for the clients, the rest for what their leaving has to tell receivers.
-    await channels.drain(graceMs * 0.6);
+    await Promise.all([channels.drain(graceMs * 0.6), drivers.leave()]);
     await state.close();
     await webhooks.close(Math.max(0, deadlineMs - now()));
     await closeParts();

@@ -42,6 +42,8 @@ export interface ChannelsParts {
   readonly state: ChannelState;
   readonly cache: CacheStore;
   readonly connections: ConnectionRegistry;
+  /** The app's connections on other nodes, asked for each client of the app that comes; 0 on a node alone. */
+  readonly connectionsElsewhere: (appId: string) => number;
   readonly watchers: Watchers;
   readonly locals: LocalChannels;
   readonly settings: ChannelsSettings;
@@ -54,7 +56,7 @@ export interface ChannelsWithCounters extends Channels {
 }
 
 export function createChannels(parts: ChannelsParts): ChannelsWithCounters {
-  const { apps, adapter, cache, connections, settings, now, log } = parts;
+  const { apps, adapter, cache, connections, connectionsElsewhere, settings, now, log } = parts;
   const counters = createChannelsCounters();
   const refusals = createRefusals(log);
   const common = { ...parts, refusals, counters };
@@ -91,7 +93,8 @@ export function createChannels(parts: ChannelsParts): ChannelsWithCounters {
       maxNodeConnections: settings.maxConnections,
       addressConnections: countsAddresses ? connections.countOfAddress(handshake.address) : 0,
       maxAddressConnections: settings.maxConnectionsPerAddress,
-      appConnections: app === undefined ? 0 : connections.countOfApp(app.id),
+      appConnections:
+        app === undefined ? 0 : connections.countOfApp(app.id) + connectionsElsewhere(app.id),
     });
     if (refusal !== undefined || app === undefined) {
       const { code, message, limit }: HandshakeRefusal = refusal ?? {

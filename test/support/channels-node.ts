@@ -38,6 +38,7 @@ export interface ChannelsNodeOptions {
   /** Further apps beside `app`. */
   readonly apps?: readonly App[];
   readonly settings?: Partial<ChannelsSettings>;
+  readonly connectionsElsewhere?: (appId: string) => number;
   readonly wrapApps?: (inner: Apps) => Apps;
   readonly wrapAdapter?: (inner: Adapter) => Adapter;
   readonly wrapState?: (inner: ChannelState) => ChannelState;
@@ -124,6 +125,7 @@ export function createChannelsNode(options: ChannelsNodeOptions = {}): ChannelsN
     state: around<ChannelState>(options.wrapState, state),
     cache: around<CacheStore>(options.wrapCache, cache),
     connections,
+    connectionsElsewhere: options.connectionsElsewhere ?? (() => 0),
     watchers,
     locals,
     settings: {
