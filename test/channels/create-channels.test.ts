@@ -47,6 +47,14 @@ describe("open", () => {
     first.socket.leave();
     node.connect();
 
+    const elsewhere = new Map([[app.id, 1]]);
+    const connectionsElsewhere = (appId: string): number => elsewhere.get(appId) ?? 0;
+    const among = createChannelsNode({ app, connectionsElsewhere });
+    among.connect();
+    assert.equal(among.open().socket.closed?.code, 4004);
+    elsewhere.clear();
+    among.connect();
+
     const full = createChannelsNode({ settings: { maxConnections: 1 } });
     full.connect();
     assert.equal(full.open().socket.closed?.code, 4100);

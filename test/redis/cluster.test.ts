@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { createRedisCacheStore } from "../../src/cache/redis-cache-store.ts";
+import { reportConnections } from "../../src/redis/connection-counts.ts";
 import { hashSlot } from "../../src/redis/hash-slot.ts";
 import { encodeFrameMessage } from "../../src/redis/message.ts";
 import type { RedisSettings } from "../../src/redis/settings.ts";
@@ -62,6 +63,16 @@ describe("on a Redis Cluster", () => {
       await store.set("1", channel, { eventJson: '"e"', dataJson: `"${n}"` }, 60_000);
       assert.equal((await store.get("1", channel))?.dataJson, `"${n}"`);
     }
+  });
+
+  test("connections of an app are counted over all nodes", async (t) => {
+    const { connections, keys } = await open(t);
+    const report = (node: string, count: number) => {
+      const app = { appId: "1", connections: count, maxConnections: 9 };
+      return reportConnections(connections.commands, keys, node, 60_000, [app]);
+    };
+    await report("a", 2);
+    assert.deepEqual([...(await report("b", 3))], [["1", 5]]);
   });
 
   test("topics are left once nobody wants them", async (t) => {
