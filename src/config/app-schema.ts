@@ -39,7 +39,9 @@ export const appSchema = z.strictObject({
     })
     .optional(),
   enabled: flag("Off: clients are refused with 4003, HTTP requests with 403.", true),
-  max_connections: connectionLimit("Connections of the app; over it 4004. 0 is no limit either."),
+  max_connections: connectionLimit(
+    "Connections of the app, with redis on all nodes together; over it 4004. Among nodes it may be passed by what connects within 2 s. 0 is no limit either.",
+  ),
   max_client_events_per_second: limit(
     "Client events per connection and second; over it pusher:error 4301.",
     100,

@@ -1,7 +1,8 @@
 /**
  * How many connections the other nodes have of each app that has a limit, so that `max_connections` holds for
  * all nodes together. A node tells the others every second, and is told their numbers in answer. What came
- * since then is not known: the limit may be passed by what came to other nodes within two reports.
+ * since then is not known: the limit may be passed by what comes to other nodes within two reports, one there
+ * and one here. A report costs Redis 40 µs with one such app and 1 ms with a thousand, among 10 nodes or 100.
  */
 import type { Log } from "../protocol/log.ts";
 import type { Commands } from "./commands.ts";
