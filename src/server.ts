@@ -86,6 +86,9 @@ export interface ServerOptions {
 /** More would make the line too long for those who collect it. */
 const MOST_APPS_LOGGED = 100;
 
+/** The least time to write what this node no longer holds, in ms. */
+const MIN_LEAVE_MS = 500;
+
 /** A server that does not listen yet. Throws ConfigError, which lists every problem of `input`. */
 export function createServer(input: ConfigInput, options: ServerOptions = {}): Server {
   const { config, warnings } = requireConfig(input);
@@ -250,7 +253,7 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
     logger.info({ connections: connections.size, grace_s: config.shutdown.grace_s }, "stopping");
     // The first 60 % for the clients, the rest for what their leaving has to tell receivers.
     await Promise.all([channels.drain(graceMs * 0.6), drivers.leave()]);
-    await state.close();
+    await within(Math.max(MIN_LEAVE_MS, deadlineMs - now()), state.close());
     await webhooks.close(Math.max(0, deadlineMs - now()));
     await closeParts();
     logger.info({}, "stopped");
@@ -284,6 +287,16 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
     }),
   };
   return server;
+}
+
+/** Done with `work`, or after `ms` when it takes longer: it ends with what it waits for, when that is closed. */
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, timeout]);
+  clearTimeout(timer);
 }
 
 function around<T>(wrap: ((inner: T) => T) | undefined, inner: T): T {

@@ -84,7 +84,10 @@ export function createRedisAdapter({
 
   /** The bus counts references, and this room has one at most for each topic. */
   function subscribe(topic: string): void | Promise<void> {
-    if (held.has(topic)) return held.get(topic);
+    if (held.has(topic)) {
+      const asked = held.get(topic);
+      return asked !== undefined || bus.isHeard(busTopic(topic)) ? asked : hearAgain(topic);
+    }
     const asked = hear(topic).then(
       () => {
         if (held.get(topic) === asked) held.set(topic, undefined);
@@ -96,6 +99,12 @@ export function createRedisAdapter({
     );
     held.set(topic, asked);
     return asked;
+  }
+
+  /** It was heard and is not just now: whoever comes meanwhile must not be told that nothing can be missed. */
+  async function hearAgain(topic: string): Promise<void> {
+    await hear(topic);
+    bus.unsubscribe(busTopic(topic));
   }
 
   async function hear(topic: string): Promise<void> {

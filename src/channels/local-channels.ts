@@ -11,8 +11,6 @@ export interface LocalChannel {
   readonly nameJson: string;
   readonly topic: string;
   readonly kind: ChannelKind;
-  /** The adapter has said that no later message can be missed. */
-  isHeard: boolean;
   /** Subscriptions that are not over, pending ones included. */
   holders: number;
   /** Subscriptions that the channel state knows of. */
@@ -55,7 +53,6 @@ export function createLocalChannels(): LocalChannels {
           nameJson: JSON.stringify(name),
           topic,
           kind,
-          isHeard: false,
           holders: 0,
           subscribers: 0,
           // Channels without members share one map that stays empty.

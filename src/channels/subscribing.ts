@@ -86,15 +86,14 @@ export function createSubscribing(parts: SubscribingParts): Subscribing {
     connection.subscriptions ??= new Map();
     connection.subscriptions.set(name, subscription);
     const local = locals.hold(connection.app, name, kind);
-    const heard = local.isHeard ? undefined : adapter.subscribe(local.topic);
+    // Each time: a topic that was heard may not be just now.
+    const heard = adapter.subscribe(local.topic);
     if (heard === undefined) {
-      local.isHeard = true;
       record(connection, local, subscription, member);
       return;
     }
     heard.then(
       () => {
-        local.isHeard = true;
         if (subscription.status === "pending") record(connection, local, subscription, member);
       },
       () => fail(connection, local, subscription),

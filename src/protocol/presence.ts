@@ -16,6 +16,14 @@ export interface PresenceMember {
 /** A presence channel's members: user id to user info as JSON, in order of arrival. */
 export type PresenceMembers = ReadonlyMap<string, string>;
 
+/** Half of a UTF-16 pair: it cannot be written as UTF-8, so it would come back from elsewhere as another id. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+/** Whether an id is the same after a way through UTF-8. */
+export function isWellFormedId(id: string): boolean {
+  return !LONE_SURROGATE.test(id);
+}
+
 /** The member that `channelData` (a JSON string) introduces, or what is wrong with it. */
 export function readChannelData(channelData: string): PresenceMember | string {
   const fields = readFields(channelData);
@@ -26,6 +34,7 @@ export function readChannelData(channelData: string): PresenceMember | string {
   }
   const id = String(userId);
   if (id === "") return "user_id in channel_data is empty.";
+  if (!isWellFormedId(id)) return "user_id in channel_data has half of a surrogate pair.";
   if (id.length > MAX_USER_ID_LENGTH) {
     return `user_id in channel_data has ${id.length} characters, ${MAX_USER_ID_LENGTH} are allowed.`;
   }

@@ -1,7 +1,7 @@
 /** The signed `user_data` of a sign-in. Source: protocol.md §4.1, §4.3. */
 import { readFields } from "./command.ts";
 import { MAX_JSON_DEPTH } from "./json-depth.ts";
-import { encodeUserInfo } from "./presence.ts";
+import { encodeUserInfo, isWellFormedId } from "./presence.ts";
 
 /** Longest id of a signed-in user: the server libraries allow no more. */
 export const MAX_SIGNED_IN_USER_ID_LENGTH = 200;
@@ -27,6 +27,7 @@ export function readUserData(userData: string): UserData | string {
   if (typeof id !== "string" || id === "") {
     return "user_data needs id, a non-empty string (a number is refused: clients discard it).";
   }
+  if (!isWellFormedId(id)) return "id in user_data has half of a surrogate pair.";
   if (id.length > MAX_SIGNED_IN_USER_ID_LENGTH) {
     return `id in user_data has ${id.length} characters, ${MAX_SIGNED_IN_USER_ID_LENGTH} are allowed.`;
   }
@@ -36,8 +37,8 @@ export function readUserData(userData: string): UserData | string {
   }
   if (!Array.isArray(watchlist)) return "watchlist in user_data must be an array of user ids.";
   const kept = watchlist.slice(0, MAX_WATCHLIST_LENGTH);
-  if (!kept.every((watched) => typeof watched === "string" && watched !== "")) {
-    return "watchlist in user_data must hold non-empty strings only.";
+  if (!kept.every((id) => typeof id === "string" && id !== "" && isWellFormedId(id))) {
+    return "watchlist in user_data must hold non-empty strings only, without half a surrogate pair.";
   }
   return {
     id,

@@ -16,6 +16,8 @@ export interface RedisBus {
    * and then holds no reference, when Redis has not acknowledged it in `subscribeTimeoutMs`.
    */
   subscribe(topic: string): Promise<void>;
+  /** Whether every message on a topic that is referenced is heard just now: not while a connection is being made anew. */
+  isHeard(topic: string): boolean;
   /** Takes one reference away. The topic is heard for 2 s more, in case somebody returns. Never fails. */
   unsubscribe(topic: string): void;
   /** Done once Redis has it. Rejects with RedisUnavailableError, at the latest after `publishTimeoutMs`. */

@@ -21,8 +21,6 @@ export interface BusParts {
 export interface OwnBus extends RedisBus {
   /** What the subscribers tell. */
   readonly events: LinkEvents;
-  /** Whether Redis has acknowledged the topic on a connection that is still there. */
-  isHeard(topic: string): boolean;
   /** Begins to hear. */
   start(subscribers: Subscribers): void;
   /** Whoever waits is told that it is in vain. */

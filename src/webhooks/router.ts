@@ -228,7 +228,8 @@ export function createRouter(
     async start() {
       isRunning = true;
       await outbox.listen(wake);
-      await lookAtAll();
+      // A failure here is one like any later: the next look tries again.
+      await lookAtAll().then(noteSuccess).catch(noteFailure);
       lookLater();
     },
     lost,

@@ -21,14 +21,12 @@ describe("createLocalChannels", () => {
     assert.equal(locals.get(channel.topic), undefined);
   });
 
-  test("begins unheard and empty, also when it existed before", () => {
+  test("begins empty, also when it existed before", () => {
     const locals = createLocalChannels();
     const before = locals.hold(app, "presence-room", channelKind("presence-room"));
-    before.isHeard = true;
     before.users.set("u1", 1);
     locals.release(before);
     const after = locals.hold(app, "presence-room", channelKind("presence-room"));
-    assert.equal(after.isHeard, false);
     assert.equal(after.users.size, 0);
     assert.equal(after.subscribers, 0);
     assert.equal(after.receivers, 0);

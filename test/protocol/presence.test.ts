@@ -69,3 +69,15 @@ describe("readChannelData", () => {
     assert.match(problem(nested(50_000)), /deeper than 64 levels/);
   });
 });
+
+test("an id with half of a surrogate pair is refused: it would be another one after a way through UTF-8", () => {
+  assert.equal(
+    readChannelData('{"user_id":"\\ud800"}'),
+    "user_id in channel_data has half of a surrogate pair.",
+  );
+  assert.equal(
+    typeof readChannelData('{"user_id":"\\ud83d\\ude00"}'),
+    "object",
+    "a whole pair is fine",
+  );
+});

@@ -85,3 +85,8 @@ describe("readUserData", () => {
     assert.match(problem({ id: "u", user_info: nested(MAX_JSON_DEPTH + 1) }), /64 levels/);
   });
 });
+
+test("ids with half of a surrogate pair are refused, as the user's and on the watchlist", () => {
+  assert.match(String(readUserData('{"id":"\\udc00"}')), /half of a surrogate pair/);
+  assert.match(String(readUserData('{"id":"a","watchlist":["\\ud800"]}')), /half a surrogate pair/);
+});
