@@ -11,7 +11,7 @@ import { loadScript } from "./script.ts";
 
 const REPORT = loadScript(new URL("./lua/report-connections.lua", import.meta.url), 3);
 
-export const REPORT_EVERY_MS = 1_000;
+const REPORT_EVERY_MS = 1_000;
 
 /** A node that has not reported for as long has no connections any more. */
 const REPORTS_UNTIL_EXPIRY = 3;
