@@ -252,7 +252,9 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
     const deadlineMs = now() + graceMs;
     logger.info({ connections: connections.size, grace_s: config.shutdown.grace_s }, "stopping");
     // The first 60 % for the clients, the rest for what their leaving has to tell receivers.
-    await Promise.all([channels.drain(graceMs * 0.6), drivers.leave()]);
+    const drainMs = graceMs * 0.6;
+    const left = within(Math.max(MIN_LEAVE_MS, drainMs), drivers.leave());
+    await Promise.all([channels.drain(drainMs), left]);
     await within(Math.max(MIN_LEAVE_MS, deadlineMs - now()), state.close());
     await webhooks.close(Math.max(0, deadlineMs - now()));
     await closeParts();

@@ -8,6 +8,7 @@ import {
   type LimitedApp,
   reportConnections,
 } from "../../src/redis/connection-counts.ts";
+import type { RedisSettings } from "../../src/redis/settings.ts";
 import { startRedis } from "../support/redis-server.ts";
 import { until } from "../support/until.ts";
 import { openConnections } from "./open-connections.ts";
@@ -20,11 +21,13 @@ function limited(connections: Readonly<Record<string, number>>, maxConnections =
   );
 }
 
-async function openRedis(t: TestContext) {
+async function openRedis(t: TestContext, settings: RedisSettings = {}) {
   const server = await startRedis(t);
-  const { commands, keys } = await openConnections(t, { url: server.url });
+  const connections = await openConnections(t, { url: server.url, ...settings });
+  const { commands, keys } = connections;
   return {
     server,
+    connections,
     commands,
     keys,
     /** What a report is answered, in the order of the apps. */
@@ -99,8 +102,8 @@ describe("report-connections.lua", () => {
 });
 
 describe("connection counts", () => {
-  async function openNodes(t: TestContext) {
-    const redis = await openRedis(t);
+  async function openNodes(t: TestContext, settings?: RedisSettings) {
+    const redis = await openRedis(t, settings);
     let nowMs = 0;
     function create(nodeId: string, parts: Partial<ConnectionCountsParts> = {}) {
       const counts = createConnectionCounts({
@@ -221,6 +224,15 @@ describe("connection counts", () => {
     await Promise.all([starting, closing]);
     assert.deepEqual(sent, [3_000, 0]);
     assert.deepEqual(await left(), []);
+  });
+
+  test("a farewell that Redis does not answer ends with the connections", async (t) => {
+    const { server, connections, node } = await openNodes(t, { commandTimeoutMs: LONG_MS });
+    const counts = await node("a", { limited: () => limited({ "1": 1 }) });
+    server.suspend();
+    const closing = counts.close();
+    await connections.close();
+    await closing;
   });
 });
 
