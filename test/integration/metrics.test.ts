@@ -12,7 +12,7 @@ test("a scrape tells of connections, traffic, channels, requests and webhooks", 
   const pipit = await startPipit(
     t,
     { webhooks: [{ id: "main", url: receiver.url, event_types: ["channel_occupied"] }] },
-    { metrics: { port: 0, prefix: "soketi_" } },
+    { metrics: { port: 0, prefix: "legacy_" } },
   );
   const ann = await pipit.connect({ userId: "ann" });
   await ann.subscribe("presence-room");
@@ -25,17 +25,17 @@ test("a scrape tells of connections, traffic, channels, requests and webhooks", 
   const port = String(pipit.port);
   const value = await until("the close is counted", async () => {
     const read = await scrape(pipit);
-    return read("soketi_new_disconnections_total", { app_id: APP.id, port }) === 1 ? read : false;
+    return read("legacy_new_disconnections_total", { app_id: APP.id, port }) === 1 ? read : false;
   });
   const app = { app_id: APP.id, port };
-  assert.equal(value("soketi_connected", app), 1);
-  assert.equal(value("soketi_new_connections_total", app), 2);
-  assert.ok((value("soketi_ws_messages_received_total", app) ?? 0) >= 1);
-  assert.ok((value("soketi_socket_transmitted_bytes", app) ?? 0) > 100);
-  assert.equal(value("soketi_http_calls_received_total", app), 1);
-  assert.equal(value("soketi_connections_refused_total", { code: "4001", port }), 1);
+  assert.equal(value("legacy_connected", app), 1);
+  assert.equal(value("legacy_new_connections_total", app), 2);
+  assert.ok((value("legacy_ws_messages_received_total", app) ?? 0) >= 1);
+  assert.ok((value("legacy_socket_transmitted_bytes", app) ?? 0) > 100);
+  assert.equal(value("legacy_http_calls_received_total", app), 1);
+  assert.equal(value("legacy_connections_refused_total", { code: "4001", port }), 1);
   assert.equal(
-    value("soketi_webhook_events_delivered_total", { app_id: APP.id, endpoint: "main", port }),
+    value("legacy_webhook_events_delivered_total", { app_id: APP.id, endpoint: "main", port }),
     1,
   );
 });
