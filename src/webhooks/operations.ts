@@ -108,7 +108,7 @@ export interface WebhookOperations {
    */
   move(of: EndpointName, to: string, step: Step): Promise<StepResult | Refused>;
   /** Sends nothing more to the endpoint, in the whole cluster, until it is resumed; it goes on collecting. */
-  pause(of: EndpointName): Promise<void | Refused>;
+  pause(of: EndpointName): Promise<Refused | undefined>;
   /** Ends a pause, whatever its reason, and begins the retry budget anew. Nothing happens without a pause. */
   resume(of: EndpointName): Promise<void>;
   /** Tries an endpoint that backs off at once, on every node. */
