@@ -12,6 +12,8 @@ export interface EndpointCounters {
   dead: number;
   /** Dead letters that fell out by count or age: lost. */
   dropped: number;
+  /** Dead letters sent again, as often as they were. */
+  replayed: number;
 }
 
 export function createEndpointCounters(): EndpointCounters {
@@ -21,6 +23,7 @@ export function createEndpointCounters(): EndpointCounters {
     delivered: 0,
     dead: 0,
     dropped: 0,
+    replayed: 0,
   };
 }
 
