@@ -1,11 +1,12 @@
 /** Which of an app's endpoints take an event. Source: protocol.md §7.4, §7.7. */
 import { RE2JS } from "re2js";
 import type { AppSettings, ChannelFilter, WebhookEndpoint } from "../apps/app.ts";
-import type { WebhookEventType } from "../protocol/webhook-event.ts";
+import { isUserEventType, type WebhookEventType } from "../protocol/webhook-event.ts";
 
 export interface Matcher {
   /**
-   * The ids of the endpoints that want events of `type` on `channel`. Throws when a filter's pattern is none,
+   * The ids of the endpoints that want events of `type` on `channel`. Filters say nothing about events of a
+   * user, which have no channel. Throws when a filter's pattern is none,
    * which the config refuses.
    */
   endpointIds(settings: AppSettings, type: WebhookEventType, channel: string): readonly string[];
@@ -44,18 +45,43 @@ function compile(endpoints: readonly WebhookEndpoint[]): Candidates {
     const takes = compileFilter(filter);
     for (const type of eventTypes) {
       const ofType = candidates.get(type) ?? [];
-      ofType.push({ id, takes });
+      ofType.push({ id, takes: isUserEventType(type) ? () => true : takes });
       candidates.set(type, ofType);
     }
   }
   return candidates;
 }
 
-function compileFilter({ startsWith, endsWith, pattern }: ChannelFilter) {
-  // Channel names are chosen by strangers, so the engine must be linear in their length.
-  const expression = pattern === undefined ? undefined : RE2JS.compile(pattern);
-  return (channel: string): boolean =>
-    (startsWith === undefined || channel.startsWith(startsWith)) &&
-    (endsWith === undefined || channel.endsWith(endsWith)) &&
-    (expression === undefined || expression.test(channel));
+/** Takes a channel when every part holds. */
+function compileFilter(filter: ChannelFilter): (channel: string) => boolean {
+  const parts = filterParts(filter);
+  return (channel) => parts.every(({ holds }) => holds(channel));
+}
+
+/** A part of a filter, as it is configured. */
+export interface FilterPart {
+  /** The key in the configuration, `channel_name_starts_with`. */
+  readonly key: string;
+  readonly value: string;
+  readonly holds: (channel: string) => boolean;
+}
+
+/** The parts that are given. Throws when the pattern is none, which the config refuses. */
+export function filterParts({ startsWith, endsWith, pattern }: ChannelFilter): FilterPart[] {
+  const parts: FilterPart[] = [];
+  if (startsWith !== undefined) {
+    const holds = (channel: string) => channel.startsWith(startsWith);
+    parts.push({ key: "channel_name_starts_with", value: startsWith, holds });
+  }
+  if (endsWith !== undefined) {
+    const holds = (channel: string) => channel.endsWith(endsWith);
+    parts.push({ key: "channel_name_ends_with", value: endsWith, holds });
+  }
+  if (pattern !== undefined) {
+    // Channel names are chosen by strangers, so the engine must be linear in their length.
+    const expression = RE2JS.compile(pattern);
+    const holds = (channel: string) => expression.test(channel);
+    parts.push({ key: "channel_name_pattern", value: pattern, holds });
+  }
+  return parts;
 }
