@@ -25,6 +25,11 @@ export interface Adapter {
    * `except`. Rejects with AdapterUnavailableError before anything is delivered.
    */
   publish(kind: MessageKind, topic: string, frame: string, except?: string): void | Promise<void>;
+  /**
+   * Whether a message on `topic` can be sent just now, as far as is known without trying: whoever sends several
+   * asks for each before the first, so that all are refused together. Absent where nothing can be away.
+   */
+  canPublish?(topic: string): boolean;
   close(): Promise<void>;
 }
 

@@ -161,6 +161,7 @@ export function createRedisAdapter({
       if (kind !== "client_event") return publishAll(kind, topic, frame, except);
       publishClientEvent(topic, frame, except);
     },
+    canPublish: (topic) => bus.canPublish(busTopic(topic)),
     async close() {},
     counters,
   };

@@ -1,5 +1,5 @@
 /** Publishing what backends send. Source: protocol.md §2.8, §4.2, §6.3. */
-import type { Adapter } from "../adapters/adapter.ts";
+import { type Adapter, AdapterUnavailableError } from "../adapters/adapter.ts";
 import type { App } from "../apps/app.ts";
 import type { CacheStore } from "../cache/cache-store.ts";
 import { channelKind } from "../protocol/channel-name.ts";
@@ -19,6 +19,17 @@ export function createPublishing({
   cache,
   locals,
 }: PublishingParts): (app: App, events: readonly EventToPublish[]) => void | Promise<void> {
+  /** On a Redis Cluster one master may be away and the others not: then nobody gets a part of it. */
+  function canSendAll(app: App, events: readonly EventToPublish[]): boolean {
+    if (adapter.canPublish === undefined) return true;
+    for (const { channels } of events) {
+      for (const channel of channels) {
+        if (!adapter.canPublish(channelTopic(app.id, channel))) return false;
+      }
+    }
+    return true;
+  }
+
   function cacheAll(app: App, events: readonly EventToPublish[]): void | Promise<void> {
     const waiting: Promise<void>[] = [];
     for (const { channels, eventJson, dataJson } of events) {
@@ -48,6 +59,10 @@ export function createPublishing({
   }
 
   return (app, events) => {
+    if (!canSendAll(app, events)) {
+      const message = "Nodes with subscribers of a channel cannot be reached: nothing was sent.";
+      return Promise.reject(new AdapterUnavailableError(message));
+    }
     // Cached first: a client that subscribes between the two gets the event twice rather than never. All of
     // them: when one cannot be cached nothing is delivered, and answers that overtake each other change no order.
     const cached = cacheAll(app, events);

@@ -22,6 +22,11 @@ export interface RedisBus {
   unsubscribe(topic: string): void;
   /** Done once Redis has it. Rejects with RedisUnavailableError, at the latest after `publishTimeoutMs`. */
   publish(topic: string, bytes: Buffer): Promise<void>;
+  /**
+   * Whether {@link publish} can reach the topic's server just now, as far as is known without asking it. One
+   * that begins to hang is found out by the first call that it does not answer.
+   */
+  canPublish(topic: string): boolean;
   /** One handler per kind: it gets the messages of every heard topic. Before `connect`. */
   on(kind: BusKind, handler: MessageHandler): void;
   /**

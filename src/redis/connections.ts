@@ -7,13 +7,12 @@ import { type Commands, createCommands } from "./commands.ts";
 import { createBus } from "./create-bus.ts";
 import { joinDeployment, RedisDeploymentError } from "./deployment.ts";
 import { createGate, type GateCounters } from "./gate.ts";
-import { hashSlot } from "./hash-slot.ts";
 import { createKeys, type Keys } from "./keys.ts";
 import { type RedisMemory, readMemory } from "./memory.ts";
 import { createProbe, type Probe } from "./probe.ts";
 import { RedisUnavailableError } from "./redis-unavailable.ts";
 import { keySettings, type RedisSettings, redisTimings } from "./settings.ts";
-import { createSlotOwners } from "./slot-owners.ts";
+import { createSlotOwners, serverOf } from "./slot-owners.ts";
 import { createSubscribers, type LinkEvents, type Subscribers } from "./subscribers.ts";
 
 export interface RedisConnections {
@@ -78,7 +77,7 @@ export function createRedisConnections(
   const timings = redisTimings(settings);
   const keys = createKeys(keySettings(settings));
   const isCluster = settings.cluster !== undefined;
-  const laneOf = (key: string): string => (isCluster ? `${hashSlot(key)}` : "");
+  const laneOf = (key: string): string => serverOf(opened?.publisher, key);
   const gate = (timeoutMs: number) =>
     createGate({ timeoutMs, maxInFlight: timings.maxInFlight, onChange: look, observe });
   const commandGate = gate(timings.commandTimeoutMs);
@@ -95,6 +94,7 @@ export function createRedisConnections(
     gate: publishGate,
     publisher: () => opened?.publisher ?? notYet(),
     laneOf,
+    canReach,
     subscribeTimeoutMs: timings.subscribeTimeoutMs,
     lingerMs: timings.lingerMs,
   });
@@ -179,6 +179,15 @@ export function createRedisConnections(
     if (commandGate.isSilent() || publishGate.isSilent()) return false;
     const { subscribers, commands, publisher } = opened;
     return commands.status === "ready" && publisher.status === "ready" && subscribers.isReady();
+  }
+
+  function canReach(topic: string): boolean {
+    if (opened === undefined || opened.publisher.status !== "ready") return false;
+    const lane = laneOf(topic);
+    if (commandGate.isSilent(lane) || publishGate.isSilent(lane)) return false;
+    // The publisher's connections to masters are made when they are used; those that hear are always wanted.
+    const partition = isCluster ? keys.partitionOfTopic(topic) : undefined;
+    return partition === undefined || opened.subscribers.linkOf(partition)?.isReady() === true;
   }
 
   /** Tells when what {@link isUp} answers has changed. */

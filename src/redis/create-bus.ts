@@ -14,6 +14,8 @@ export interface BusParts {
   /** Rejects while there is none. */
   readonly publisher: () => Promise<RedisClient> | RedisClient;
   readonly laneOf: (topic: string) => string;
+  /** Nothing is known to be wrong with the server of `topic`. */
+  readonly canReach: (topic: string) => boolean;
   readonly subscribeTimeoutMs: number;
   readonly lingerMs: number;
 }
@@ -95,6 +97,7 @@ export function createBus(parts: BusParts): OwnBus {
     subscribe,
     unsubscribe: hearing.unsubscribe,
     publish,
+    canPublish: parts.canReach,
     on(kind, handler) {
       if (handlers.has(kind)) throw new Error(`${kind} has a handler already.`);
       handlers.set(kind, handler);

@@ -2,8 +2,8 @@
  * What every call to Redis goes through: it ends in time, and no more than a bounded number wait.
  *
  * A Redis that hangs keeps its connections open, so calls would pile up in the client. Once a call has run
- * out of time its lane (a server, on Redis Cluster a hash slot) is silent: further calls are refused at once,
- * until that call is answered after all or its connection is closed.
+ * out of time its lane (on Redis Cluster each master is one) is silent: further calls are refused at once,
+ * until a call of the lane is answered after all or its connection is closed.
  */
 import { RedisUnavailableError } from "./redis-unavailable.ts";
 
@@ -29,8 +29,8 @@ export interface GateCounters {
 export interface Gate {
   /** Rejects with RedisUnavailableError, or with the ReplyError of a call that can never succeed. */
   run<T>(name: string, lane: string, send: () => Promise<T>): Promise<T>;
-  /** Whether any lane is silent. */
-  isSilent(): boolean;
+  /** Whether the lane is silent; without one: whether any is. */
+  isSilent(lane?: string): boolean;
   /** From now on every call is refused. */
   close(): void;
   readonly counters: Readonly<GateCounters>;
@@ -113,7 +113,7 @@ export function createGate({ timeoutMs, maxInFlight, onChange, observe }: GatePa
       if (refused !== undefined) return Promise.reject(new RedisUnavailableError(refused));
       return send(name, lane, call);
     },
-    isSilent: () => silent.size > 0,
+    isSilent: (lane) => (lane === undefined ? silent.size > 0 : silent.has(lane)),
     close() {
       isClosed = true;
     },

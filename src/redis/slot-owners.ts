@@ -1,8 +1,14 @@
-/** Which master of a Redis Cluster holds each partition, as the client library knows it. */
+/** Which master of a Redis Cluster holds what, as the client library knows it. */
 import type { RedisClient } from "./clients.ts";
 import { hashSlot } from "./hash-slot.ts";
 import type { Keys } from "./keys.ts";
 import type { Owners } from "./subscribers.ts";
+
+/** The server that `key` lies on, `host:port`; empty without a cluster, and where nobody is known to hold it. */
+export function serverOf(client: RedisClient | undefined, key: string): string {
+  if (client === undefined || !("slots" in client)) return "";
+  return client.slots[hashSlot(key)]?.[0] ?? "";
+}
 
 /** Undefined when `client` is not connected to a cluster. */
 export function createSlotOwners(client: RedisClient, keys: Keys): Owners | undefined {

@@ -69,6 +69,27 @@ describe("publish", () => {
     assert.equal(node.app.traffic.eventsPublished, 0);
   });
 
+  test("sends and caches nothing when one of the channels is known to be out of reach", async () => {
+    const node = createChannelsNode({
+      wrapAdapter: (adapter) => ({ ...adapter, canPublish: (topic) => topic !== "3:away" }),
+    });
+    const client = node.connect();
+    client.subscribe("a");
+    client.take();
+    for (const events of [
+      [event("1", ["a", "cache-c", "away"])],
+      [event("1", ["a"]), event("2", ["cache-c"]), event("3", ["away"])],
+    ]) {
+      const published = node.channels.publish(node.app, events);
+      await assert.rejects(async () => published, AdapterUnavailableError);
+    }
+    assert.deepEqual(client.take(), []);
+    assert.equal(node.channels.cached(node.app, "cache-c"), undefined);
+    assert.equal(node.app.traffic.eventsPublished, 0);
+    assert.equal(node.channels.publish(node.app, [event("1", ["a", "cache-c"])]), undefined);
+    assert.deepEqual(client.takeNames(), ["1 a"]);
+  });
+
   test("rejects when the adapter cannot reach the other nodes", async () => {
     const node = createChannelsNode({
       wrapAdapter: (adapter) => ({

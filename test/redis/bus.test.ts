@@ -344,6 +344,7 @@ function openAlone({ subscribeTimeoutMs = 5_000, lingerMs = 50 } = {}) {
     gate: createGate({ timeoutMs: 50, maxInFlight: 1, onChange() {}, observe() {} }),
     publisher: () => Promise.reject(new Error("There is none.")),
     laneOf: () => "",
+    canReach: () => false,
     subscribeTimeoutMs,
     lingerMs,
   });

@@ -13,7 +13,10 @@ describe("a gate", () => {
       gate.run("a", "1", () => call.promise),
       /not answered in 20 ms/,
     );
-    assert.equal(gate.isSilent(), true);
+    assert.deepEqual(
+      [gate.isSilent(), gate.isSilent("1"), gate.isSilent("2")],
+      [true, true, false],
+    );
     await assert.rejects(gate.run("b", "1", never), UNAVAILABLE);
     assert.equal(await gate.run("c", "2", async () => "other lane"), "other lane");
     call.resolve("late");
