@@ -4,7 +4,6 @@ import { createRedisAdapter } from "./adapters/redis-adapter.ts";
 import type { Apps } from "./apps/app.ts";
 import { createRedisCacheStore } from "./cache/redis-cache-store.ts";
 import { createRedisChannelState } from "./channel-state/redis-channel-state.ts";
-import { sweepPartition } from "./channel-state/redis-sweep.ts";
 import type { Config } from "./config/config.ts";
 import type { DriverParts, Drivers } from "./drivers.ts";
 import { createConnectionCounts, type LimitedApp } from "./redis/connection-counts.ts";
@@ -51,7 +50,7 @@ export function createRedisDrivers(
       redis,
       keys,
       owner: nodeId,
-      sweep: (partition) => sweepPartition(redis, partition),
+      sweep: state.sweep,
       now,
       bounds: laneBounds(config),
     }),

@@ -25,6 +25,8 @@ import {
   type StateRedis,
 } from "./redis-state-context.ts";
 import { tellMessages } from "./redis-state-messages.ts";
+import { sweepPartition } from "./redis-sweep.ts";
+import { createSweepFailures } from "./redis-sweep-failures.ts";
 import {
   addStep,
   isSettled,
@@ -54,6 +56,11 @@ export interface RedisChannelState extends ChannelState {
    * long Redis is away; also done by `close`.
    */
   start(): Promise<void>;
+  /**
+   * Turns what is due in the partition into events and announcements, see redis-sweep.ts. Answers in how many ms
+   * the next is due, undefined when nothing waits. Rejects with RedisUnavailableError.
+   */
+  sweep(partition: number): Promise<number | undefined>;
   health(): RedisStateHealth;
   readonly counters: Readonly<RedisStateCounters>;
   /** What is held in memory now: all 0 once everybody has left and it has been acknowledged. */
@@ -92,6 +99,7 @@ export function createRedisChannelState(parts: RedisChannelStateParts): RedisCha
     lanes.lane(channel.partition).changed(channel);
   });
   const reader = createReader(context, lanes);
+  const sweepFailures = createSweepFailures(context);
   let isClosing = false;
   tellMessages(redis.bus, { presence, watched, announce: parts.announce, keys: redis.keys });
 
@@ -143,6 +151,7 @@ export function createRedisChannelState(parts: RedisChannelStateParts): RedisCha
   return {
     driver: "redis",
     start: lanes.start,
+    sweep: (partition) => sweepPartition(redis, partition, sweepFailures),
     setSubscriptions: setCount,
     addMember(appId, name, member, maxMembers) {
       if (isClosing) return Promise.reject(new StateUnavailableError("This node is closing."));

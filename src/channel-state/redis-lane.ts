@@ -99,6 +99,7 @@ export function createLane(
   /** When Redis was last known to have the state. */
   let knownMs = 0;
   let endPause: (() => void) | undefined;
+  let beats = 0;
 
   const node = (): string => `${context.nodeName}.${generation}`;
 
@@ -186,8 +187,9 @@ export function createLane(
   }
 
   function restoreLeaves(): void {
-    for (const { appId, channel: name, userId } of leaves.take(knownMs)) {
+    for (const { appId, channel: name, userId, isUserTold } of leaves.take(knownMs)) {
       const channel = hooks.obtain(appId, name);
+      if (isUserTold) channel.isAnnounced = true;
       if (userId === undefined) channel.isCountRestored = true;
       else channel.restoredUsers = new Set(channel.restoredUsers).add(userId);
     }
@@ -320,7 +322,8 @@ export function createLane(
       }
       const sentNode = node();
       const sentSeq = ackedSeq;
-      const answer = await heartbeat(redis, settings, partition, sentNode);
+      beats += 1;
+      const answer = await heartbeat(redis, settings, partition, sentNode, beats);
       // Answers about an incarnation that is over say nothing about this one.
       if (!isOpen || !isRegistered || sentNode !== node()) return [];
       counters.heartbeats += 1;

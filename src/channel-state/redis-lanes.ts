@@ -47,6 +47,8 @@ export function createLanes(context: StateContext, hooks: LanesHooks): Lanes {
   const tracked = createAppMap<TrackedChannel>();
   const failing = new Set<number>();
   const reaping = new Set<string>();
+  /** Those of whom the last heartbeat told and that could not be cleaned up after: told when the first is one. */
+  const unreaped = new Set<string>();
   let heartbeats: NodeJS.Timeout | undefined;
   let isBeating = false;
   let whenIdle: (() => void) | undefined;
@@ -104,25 +106,36 @@ export function createLanes(context: StateContext, hooks: LanesHooks): Lanes {
     isBeating = true;
     const beaten = await Promise.allSettled(lanes.map((each) => each.beat()));
     isBeating = false;
+    const ended = new Set<string>();
     for (const [partition, result] of beaten.entries()) {
       if (result.status === "rejected") {
         counters.heartbeatFailures += 1;
         continue;
       }
-      for (const node of result.value) reapOnce(partition, node);
+      for (const node of result.value) ended.add(reapOnce(partition, node));
     }
+    // Another node has cleaned up after the others.
+    for (const key of unreaped) if (!ended.has(key)) unreaped.delete(key);
   }
 
-  function reapOnce(partition: number, node: string): void {
+  /** Answers what the incarnation is called here. */
+  function reapOnce(partition: number, node: string): string {
     const key = `${partition}:${node}`;
-    if (reaping.has(key)) return;
+    if (reaping.has(key)) return key;
     reaping.add(key);
     reap(context, partition, node)
-      // The next heartbeat finds the node again.
-      .catch((error: unknown) =>
-        log.warn(reasonOf(error), "a node that is gone was not cleaned up"),
+      .then(
+        () => unreaped.delete(key),
+        (error: unknown) => {
+          if (unreaped.size === 0) {
+            log.warn(reasonOf(error), "a node that is gone was not cleaned up");
+          }
+          // The next heartbeat finds the node again.
+          unreaped.add(key);
+        },
       )
       .finally(() => reaping.delete(key));
+    return key;
   }
 
   function* all(): Generator<TrackedChannel> {

@@ -37,22 +37,31 @@ export async function register(
   return { epoch: Number(epoch), seqBefore: seqBefore === "-1" ? undefined : Number(seqBefore) };
 }
 
+/** Incarnations that one heartbeat tells of. */
+export const MAX_ENDED = 16;
+
 export interface Heartbeat {
   readonly highestSeq: number;
   readonly epoch: number;
-  /** Incarnations whose lease has run out. */
+  /** Incarnations whose lease has run out: at most {@link MAX_ENDED}. */
   readonly ended: readonly string[];
 }
 
+/** `turn`: another whole number each time, so that all ended incarnations are told of in time. */
 export async function heartbeat(
   { commands, keys }: StateRedis,
   { leaseMs }: RedisStateSettings,
   p: number,
   node: string,
+  turn = 0,
 ): Promise<Heartbeat | "unregistered"> {
   const [status, highestSeq, epoch, ...ended] = textsOf(
     HEARTBEAT,
-    await commands.runScript(HEARTBEAT, [keys.key(p, "hb"), keys.key(p, "meta")], [node, leaseMs]),
+    await commands.runScript(
+      HEARTBEAT,
+      [keys.key(p, "hb"), keys.key(p, "meta")],
+      [node, leaseMs, turn],
+    ),
   );
   if (status === "UNREGISTERED") return "unregistered";
   if (status !== "OK") throw unexpectedReply(HEARTBEAT, status);

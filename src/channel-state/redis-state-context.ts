@@ -2,6 +2,7 @@
 import type { Log } from "../protocol/log.ts";
 import type { RedisConnections } from "../redis/connections.ts";
 import { type Announcements, COUNT_WINDOW_MS, LEAVE_GRACE_MS } from "./channel-state.ts";
+import { MAX_SNAPSHOT_ENTRIES } from "./snapshot.ts";
 
 /** Times in ms. All nodes of a deployment must have the same. */
 export interface RedisStateSettings {
@@ -22,6 +23,8 @@ export interface RedisStateSettings {
   readonly maxRecords: number;
   /** Steps in one write: bounds how long a script keeps Redis busy. */
   readonly maxSteps: number;
+  /** Channels, members and leaves that one snapshot may have: the same. */
+  readonly maxSnapshotEntries: number;
 }
 
 export const REDIS_STATE_DEFAULTS: RedisStateSettings = {
@@ -36,6 +39,7 @@ export const REDIS_STATE_DEFAULTS: RedisStateSettings = {
   longestRetryMs: 2_000,
   maxRecords: 10_000,
   maxSteps: 128,
+  maxSnapshotEntries: MAX_SNAPSHOT_ENTRIES,
 };
 
 export interface RedisStateCounters {
@@ -57,6 +61,10 @@ export interface RedisStateCounters {
   writeLosses: number;
   nodesReaped: number;
   channelsReaped: number;
+  /** What was due and could not be settled; each is tried again by the next sweep. */
+  sweepFailures: number;
+  /** Channels out of which a node that is gone could not be taken; each is tried again with the next heartbeat. */
+  reapFailures: number;
   /** Events that fell out because too many waited. */
   recordsDropped: number;
   /** Remembered leaves that fell out because there were too many. */
@@ -90,6 +98,8 @@ export function createRedisStateCounters(): RedisStateCounters {
     writeLosses: 0,
     nodesReaped: 0,
     channelsReaped: 0,
+    sweepFailures: 0,
+    reapFailures: 0,
     recordsDropped: 0,
     leavesForgotten: 0,
     collapses: 0,

@@ -123,11 +123,13 @@ export const CLUSTER_METRICS: readonly ServerMetric[] = [
   clusterMetric(
     "counter",
     "state_failures_total",
-    "Operations on the shared state that failed, by kind: writes and heartbeats are tried again, unavailable was answered with 503.",
+    "Operations on the shared state that failed, by kind: unavailable was answered with 503, the others are tried again.",
     ({ state }) =>
       samplesBy("kind", {
         write: state.writeFailures,
         heartbeat: state.heartbeatFailures,
+        sweep: state.sweepFailures,
+        reap: state.reapFailures,
         unavailable: state.unavailable,
       }),
     "kind",

@@ -61,6 +61,8 @@ export interface StateCounts {
   readonly writeLosses: number;
   readonly nodesReaped: number;
   readonly channelsReaped: number;
+  readonly sweepFailures: number;
+  readonly reapFailures: number;
   readonly recordsDropped: number;
   readonly leavesForgotten: number;
   readonly rosterReads: number;

@@ -6,6 +6,7 @@ import {
   bury,
   condemn,
   heartbeat,
+  MAX_ENDED,
   register,
   release,
 } from "../../src/channel-state/redis-lease.ts";
@@ -469,13 +470,32 @@ describe("scripts of the channel state", () => {
     );
 
     rule(
+      "dead nodes that cannot be buried do not hide the others from a heartbeat",
+      async ({ redis }) => {
+        const { commands, keys } = redis;
+        const names = Array.from({ length: 40 }, (_, n) => `condemned-${n}.0`);
+        await commands.call("ZADD", keys.key(P, "hb"), ...names.flatMap((name) => [-1, name]));
+        await commands.call("ZADD", keys.key(P, "hb"), 1, "ended.0");
+        const told = new Set<string>();
+        for (let turn = 0; turn < 60; turn++) {
+          const beat = await heartbeat(redis, SETTINGS, P, NODE, turn);
+          assert.ok(beat !== "unregistered");
+          assert.equal(beat.ended[0], "ended.0");
+          assert.ok(beat.ended.length <= MAX_ENDED);
+          for (const node of beat.ended) told.add(node);
+        }
+        assert.deepEqual([...told].sort(), ["ended.0", ...names].sort());
+      },
+    );
+
+    rule(
       "a heartbeat tells of ended leases, but not to one who was away as well",
       async ({ redis }) => {
         const leases = redis.keys.key(P, "hb");
         await redis.commands.call("ZADD", leases, 1, "gone.0", -1, "condemned.0");
         const beat = await heartbeat(redis, SETTINGS, P, NODE);
         assert.ok(beat !== "unregistered");
-        assert.deepEqual(beat.ended, ["condemned.0", "gone.0"]);
+        assert.deepEqual(beat.ended, ["gone.0", "condemned.0"]);
         await redis.commands.call("ZADD", leases, 1, NODE);
         const late = await heartbeat(redis, SETTINGS, P, NODE);
         assert.ok(late !== "unregistered");
@@ -579,6 +599,44 @@ describe("scripts of the channel state", () => {
       const inMs = await sweepPartition(redis, P);
       assert.ok(inMs !== undefined && inMs > 50_000 && inMs <= SETTINGS.leaveGraceMs, `${inMs}`);
     });
+
+    rule(
+      "what cannot be settled neither stops a sweep nor hides the rest, and is tried again by the next",
+      async ({ write, redis, events }) => {
+        const { commands, keys } = redis;
+        const pending = keys.key(P, "pend");
+        const announced = keys.key(P, "na", "broken");
+        const broken = Array.from({ length: 450 }, (_, n) => ["1", `w\0broken\0room-${n}`]);
+        await commands.call("ZADD", pending, ...broken.flat());
+        // Of a newer release, and damaged.
+        await commands.call("ZADD", pending, 1, "x\0new\0room", 1, "m\0half", 1, "o\0half");
+        await commands.call("SET", announced, "no hash");
+        await commands.call("HSET", keys.key(P, "n", "broken"), "room-7", 1);
+        await write(
+          1,
+          [
+            ["a", subscriptions(1)],
+            ["a", subscriptions(0)],
+          ],
+          { settings: NO_GRACE },
+        );
+        const told: unknown[] = [];
+        const sweep = () =>
+          sweepPartition(redis, P, (_p, failed) =>
+            told.push([...failed].map(([kind, { count }]) => [kind, count])),
+          );
+        await sweep();
+        assert.deepEqual(await events(), [occupied("a"), vacated("a")]);
+        await commands.call("DEL", announced);
+        await sweep();
+        assert.deepEqual(await events(), [occupied("a"), vacated("a"), countEvent("room-7", 1)]);
+        assert.deepEqual(
+          told.map((failed) => Object.fromEntries(failed as [string, number][])),
+          [{ count: 450, other: 3 }, { other: 3 }],
+        );
+        await assert.rejects(sweepPartition(redis, P), /sweep\.lua answered/);
+      },
+    );
 
     rule("user ids are told as they are, whatever is in them", async ({ write, redis, events }) => {
       const userId = 'a/b "c" \\ ü \u0001 #v';

@@ -10,7 +10,7 @@ import type {
   StateRedis,
 } from "../../src/channel-state/redis-state-context.ts";
 import { sweepPartition } from "../../src/channel-state/redis-sweep.ts";
-import { SILENT_LOG } from "../../src/protocol/log.ts";
+import { type Log, SILENT_LOG } from "../../src/protocol/log.ts";
 import { createRedisConnections, type RedisConnections } from "../../src/redis/connections.ts";
 import type { RedisSettings } from "../../src/redis/settings.ts";
 import { announced } from "./channel-state-under-test.ts";
@@ -49,6 +49,7 @@ export interface RedisStateOptions {
   readonly settings?: Partial<RedisStateSettings>;
   readonly redisSettings?: Partial<RedisSettings>;
   readonly announce?: RedisChannelStateParts["announce"];
+  readonly log?: Log;
   /** What the state sees of the connections, for tests that make calls fail or happen twice. */
   readonly wrap?: (redis: StateRedis) => StateRedis;
 }
@@ -69,7 +70,7 @@ export async function openRedisState(options: RedisStateOptions): Promise<Opened
     settings: { ...SHORT_TIMES, ...options.settings },
     now: Date.now,
     random: Math.random,
-    log: SILENT_LOG,
+    log: options.log ?? SILENT_LOG,
     announce: options.announce ?? {
       memberAdded: (_app, channel, { userId, userInfoJson }) =>
         tell(announced.memberAdded(channel, userId, userInfoJson)),

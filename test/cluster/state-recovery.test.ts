@@ -9,7 +9,7 @@ import {
   REDIS_STATE_DEFAULTS,
   type StateRedis,
 } from "../../src/channel-state/redis-state-context.ts";
-import { SILENT_LOG } from "../../src/protocol/log.ts";
+import { type Log, SILENT_LOG } from "../../src/protocol/log.ts";
 import {
   added,
   announced,
@@ -178,6 +178,53 @@ describe("a node and its leases", () => {
     assert.equal(state.counters.reincarnations, 0);
   });
 
+  test("channels that cannot be cleaned up after do not keep a dead node in the others", async (t) => {
+    const lines: string[] = [];
+    const opened = await open(t, { settings: QUIET, log: linesTo(lines) });
+    const { state, redis } = opened;
+    const { commands, keys } = redis;
+    const broken = Array.from({ length: 70 }, (_, n) => `presence-${n}`);
+    const ledger = keys.key(P, "L", "gone.0");
+    for (const name of broken) {
+      await commands.call("SADD", ledger, `${APP}\0${name}`);
+      // One cannot be read, one cannot be written.
+      await commands.call("SET", keys.key(P, "pn", APP, "gone.0", name), "no set");
+    }
+    await commands.call("SADD", ledger, `${APP}\0unwritable`);
+    await commands.call("SET", keys.key(P, "c", APP, "unwritable"), "no hash");
+    for (let n = 0; n < 200; n++) {
+      await commands.call("SADD", ledger, `${APP}\0room-${n}`);
+      await commands.call("HSET", keys.key(P, "c", APP, `room-${n}`), "gone.0", 1);
+    }
+    await commands.call("ZADD", keys.key(P, "hb"), 1, "gone.0");
+    const context = contextOf(redis);
+    await assert.rejects(reap(context, P, "gone.0"), /out of 71 channels/);
+    assert.equal(context.counters.reapFailures, 71);
+    assert.equal(await commands.call("SCARD", ledger), 71);
+    assert.equal(await commands.call("EXISTS", keys.key(P, "c", APP, "room-199")), 0);
+
+    for (const name of broken) await commands.call("DEL", keys.key(P, "pn", APP, "gone.0", name));
+    await commands.call("DEL", keys.key(P, "c", APP, "unwritable"));
+    await reap(context, P, "gone.0");
+    assert.equal(await commands.call("ZSCORE", keys.key(P, "hb"), "gone.0"), null);
+    assert.equal(state.counters.reincarnations, 0);
+  });
+
+  test("what cannot be settled is told once when it begins and once when it ends", async (t) => {
+    const lines: string[] = [];
+    const { state, redis } = await open(t, { settings: QUIET, log: linesTo(lines) });
+    const { commands, keys } = redis;
+    await commands.call("ZADD", keys.key(P, "pend"), 1, `w\0${APP}\0room`);
+    await commands.call("SET", keys.key(P, "n", APP), "no hash");
+    for (let times = 0; times < 3; times++) await state.sweep(P);
+    assert.deepEqual(lines, ["what is due cannot be settled"]);
+    assert.equal(state.counters.sweepFailures, 3);
+    await commands.call("DEL", keys.key(P, "n", APP));
+    await state.sweep(P);
+    assert.deepEqual(lines, ["what is due cannot be settled", "what is due is settled again"]);
+    assert.equal(await commands.call("ZCARD", keys.key(P, "pend")), 0);
+  });
+
   // Bug 6: leaves that waited in Redis when it lost the state were known to nobody.
   test("leaves within the grace survive a loss of the state, and a return still cancels them", async (t) => {
     const opened = await open(t, { settings: { ...QUICK, leaveGraceMs: 2_000 } });
@@ -231,7 +278,7 @@ describe("a node and its leases", () => {
       wrap: (redis) => withFaults(redis, faults, Math.random),
     });
     for (const channel of [ROOM, "a", "b"]) gone.state.setSubscriptions(APP, channel, 1, false);
-    gone.state.setUserConnections(APP, "u9", 1);
+    gone.state.setUserConnections(APP, "u9", 1, false);
     await gone.state.addMember(APP, ROOM, member("u1"), 10);
     await gone.state.channels(APP, "");
     survivor.state.setSubscriptions(APP, "b", 1, false);
@@ -262,7 +309,7 @@ describe("a node and its leases", () => {
     const leaving = await openRedisState({ server, keyPrefix, partitions: 1, nodeName: "leaving" });
     leaving.state.setSubscriptions(APP, ROOM, 2, false);
     await leaving.state.addMember(APP, ROOM, member("u1"), 10);
-    leaving.state.setUserConnections(APP, "u1", 1);
+    leaving.state.setUserConnections(APP, "u1", 1, false);
     await leaving.close();
     assert.deepEqual(await survivor.state.channel(APP, ROOM), { subscriptions: 0, users: 0 });
     const leases = await survivor.redis.commands.call(
@@ -296,7 +343,7 @@ describe("a node and its leases", () => {
     });
     for (const [n, { state }] of [one, two, gone].entries()) {
       state.setSubscriptions(APP, ROOM, 1, false);
-      state.setUserConnections(APP, `u${n}`, 1);
+      state.setUserConnections(APP, `u${n}`, 1, false);
       await state.addMember(APP, ROOM, member(`u${n}`), 3);
     }
     await one.state.watch(APP, ["u0", "u1"]);
@@ -483,6 +530,12 @@ function isRefusal(answer: unknown): boolean {
 function inMicrotasks(depth: number, call: () => void): void {
   if (depth === 0) call();
   else queueMicrotask(() => inMicrotasks(depth - 1, call));
+}
+
+/** Notes the messages of a log. */
+function linesTo(lines: string[]): Log {
+  const note = (_fields: object, message: string) => void lines.push(message);
+  return { debug() {}, info: note, warn: note, error: note };
 }
 
 function contextOf(redis: StateRedis) {

@@ -39,6 +39,8 @@ describe("cluster metrics", () => {
     assert.equal(value("node_messages_dropped_total", { reason: "malformed" }), 6);
     assert.equal(value("state_operations_total", { kind: "join" }), 11);
     assert.equal(value("state_failures_total", { kind: "unavailable" }), 25);
+    assert.equal(value("state_failures_total", { kind: "sweep" }), 121);
+    assert.equal(value("state_failures_total", { kind: "reap" }), 122);
     assert.equal(value("state_backlog_channels"), 26);
     assert.equal(value("state_lease_age_seconds"), 4.5);
     assert.equal(value("state_losses_total", { lost: "writes" }), 19);

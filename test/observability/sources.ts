@@ -82,6 +82,8 @@ export function sampleSources(): ServerMetricsSources {
         writeLosses: 19,
         nodesReaped: 20,
         channelsReaped: 21,
+        sweepFailures: 121,
+        reapFailures: 122,
         recordsDropped: 22,
         leavesForgotten: 23,
         rosterReads: 24,

@@ -1,16 +1,25 @@
--- Tells the watchers of a user whose grace is over that the user is offline.
+-- Tells that a user whose grace is over is offline: the watchers, and those receivers of webhooks who believe
+-- that the user is online.
 --
--- KEYS  1 pending  zset, what is due when: see transitions.lua
---       2 topic    where the user's coming and going is told
+-- KEYS  1 pending    zset, what is due when: see transitions.lua
+--       2 topic      where the user's coming and going is told
+--       3 events     stream of this partition's transitions (optional, and so are those that follow)
+--       4 wake       topic of the dispatcher
+--       5 announced  hash, user channel -> 1 while receivers believe that the user is online
 -- ARGV  1 the user's going away, as it is called in pending  2 PUBLISH or SPUBLISH
+--       3 app  4 user channel  5 event for the receivers (optional)
 -- reply 1 told, 0 not: returned, told by somebody before, or not due
-local pending, topic, item, publish = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
-local time = redis.call("TIME")
-local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)
+local pending, topic, events, wake, announced = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local item, publish, app, channel, event = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local isRepeat = false
+
+-- include outbox.lua
 
 local dueMs = redis.call("ZSCORE", pending, item)
 if not dueMs or tonumber(dueMs) > nowMs then return 0 end
 redis.call("ZREM", pending, item)
-local at = string.format("%.0f", time[1] * 1000000 + time[2])
-redis.call(publish, topic, "\1\6" .. '{"online":false,"at":' .. at .. "}")
+redis.call(publish, topic, "\1\6" .. '{"online":false,"at":' .. digits(nowUs) .. "}")
+if event and redis.call("HDEL", announced, channel) == 1 then
+  append(app, channel, "user_offline", event)
+end
 return 1

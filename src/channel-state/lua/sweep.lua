@@ -3,11 +3,12 @@
 -- KEYS  1 pending  zset, what is due when: see transitions.lua
 --       2 events   stream of this partition's transitions
 --       3 wake     topic of the dispatcher
--- ARGV  1 most of them at once  2 PUBLISH or SPUBLISH
--- reply how many were looked at, ms until the next is due or "", then what is due and has keys of its own:
---       count windows and users who went away
+-- ARGV  1 most of them at once  2 PUBLISH or SPUBLISH  3 how many to pass over (optional): those that this
+--       sweep could not settle stay at the head, and must not hide the rest
+-- reply how many were looked at, ms until the next is due or "", then what is due and has keys of its own,
+--       count windows and users who went away, or is of no kind that is known here
 local pending, events, wake = KEYS[1], KEYS[2], KEYS[3]
-local limit, publish = tonumber(ARGV[1]), ARGV[2]
+local limit, publish, first = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3] or "0")
 local isRepeat = false
 
 -- include outbox.lua
@@ -18,15 +19,15 @@ local function split(item)
   return unpack(parts)
 end
 
-local due = redis.call("ZRANGEBYSCORE", pending, "-inf", digits(nowMs), "LIMIT", 0, limit)
+local due = redis.call("ZRANGEBYSCORE", pending, "-inf", digits(nowMs), "LIMIT", first, limit)
 local reply = { #due, "" }
 for _, item in ipairs(due) do
   local kind, app, channel, userJson = split(item)
-  if kind == "m" then
+  if kind == "m" and userJson then
     local event = '{"name":"member_removed","channel":"' .. channel .. '","user_id":' .. userJson .. "}"
     append(app, channel, "member_removed", event)
     redis.call("ZREM", pending, item)
-  elseif kind == "o" then
+  elseif kind == "o" and channel then
     append(app, channel, "channel_vacated", '{"name":"channel_vacated","channel":"' .. channel .. '"}')
     redis.call("ZREM", pending, item)
   else

@@ -17,10 +17,12 @@ local isRepeat = false
 
 local dueMs = redis.call("ZSCORE", pending, item)
 if not dueMs or tonumber(dueMs) > nowMs then return 0 end
-redis.call("ZREM", pending, item)
 local total = redis.call("HGET", totals, channel) or "0"
-if total == (redis.call("HGET", announced, channel) or "0") then return 0 end
-redis.call("HSET", announced, channel, total)
-redis.call(publish, topic, "\1\5" .. '{"count":' .. total .. "}")
-append(app, channel, "subscription_count", countEvent(channel, total))
-return 1
+local isNew = total ~= (redis.call("HGET", announced, channel) or "0")
+if isNew then
+  redis.call(publish, topic, "\1\5" .. '{"count":' .. total .. "}")
+  append(app, channel, "subscription_count", countEvent(channel, total))
+  redis.call("HSET", announced, channel, total)
+end
+redis.call("ZREM", pending, item) -- last: when one of these fails it is tried again
+return isNew and 1 or 0
