@@ -1,4 +1,4 @@
-/** Stands between a client and a server, and can fall silent while its connections look alive. */
+/** Stands between a client and a server, and can be cut, or fall silent while its connections look alive. */
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import type { TestContext } from "node:test";
@@ -9,6 +9,9 @@ export interface TcpRelay {
   readonly connections: number;
   /** What the server sends to the relay's port `port` no longer arrives at the client behind it. */
   deafen(port: number): void;
+  /** Ends all connections, and each new one at once, until {@link mend}. */
+  cut(): void;
+  mend(): void;
 }
 
 export async function startTcpRelay(
@@ -16,7 +19,12 @@ export async function startTcpRelay(
   serverPort: number,
 ): Promise<TcpRelay> {
   const pairs: { readonly client: Socket; readonly server: Socket }[] = [];
+  let isCut = false;
   const relay = createServer((client) => {
+    if (isCut) {
+      client.destroy();
+      return;
+    }
     const server = connect(serverPort, "127.0.0.1");
     pairs.push({ client, server });
     client.pipe(server);
@@ -40,6 +48,13 @@ export async function startTcpRelay(
     port: address.port,
     get connections() {
       return pairs.length;
+    },
+    cut() {
+      isCut = true;
+      for (const { client } of pairs) client.destroy();
+    },
+    mend() {
+      isCut = false;
     },
     deafen(port) {
       for (const { client, server } of pairs) {
