@@ -69,6 +69,11 @@ export function webhookSettings(config: Config): WebhookSettings {
       budgetMs: retry.budget_s * 1_000,
     },
     concurrency,
+    targets: {
+      isHttpsOnly: config.webhooks.https_only,
+      refusesPrivate: config.webhooks.private_targets === "refuse",
+      allowed: config.webhooks.allowed_targets,
+    },
   };
 }
 

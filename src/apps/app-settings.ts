@@ -1,8 +1,16 @@
 /** From an app as it is configured to the settings that the rooms work with. */
-import { type AppConfig, unlimited } from "../config/config.ts";
+import { type AppConfig, unlimited, type WebhookConfig } from "../config/config.ts";
+import { isPem } from "../config/webhook-files.ts";
 import { webhookIds } from "../config/webhook-id.ts";
 import { signingKey } from "../protocol/signature.ts";
-import type { AppKey, AppLimits, AppSettings, WebhookEndpoint } from "./app.ts";
+import type {
+  AppKey,
+  AppLimits,
+  AppSettings,
+  EndpointTls,
+  PemSource,
+  WebhookEndpoint,
+} from "./app.ts";
 
 const KB = 1_024;
 
@@ -61,16 +69,32 @@ function appLimits(app: AppConfig): AppLimits {
 
 function webhookEndpoints(app: AppConfig): readonly WebhookEndpoint[] {
   const ids = webhookIds(app.webhooks);
-  return app.webhooks.map(({ url, event_types, headers, filter, enabled }, index) => ({
+  return app.webhooks.map((webhook, index) => ({
     id: ids[index] ?? "",
-    url,
-    eventTypes: new Set(event_types),
-    headers,
+    url: webhook.url,
+    eventTypes: new Set(webhook.event_types),
+    headers: webhook.headers,
     filter: {
-      startsWith: filter.channel_name_starts_with,
-      endsWith: filter.channel_name_ends_with,
-      pattern: filter.channel_name_pattern,
+      startsWith: webhook.filter.channel_name_starts_with,
+      endsWith: webhook.filter.channel_name_ends_with,
+      pattern: webhook.filter.channel_name_pattern,
     },
-    enabled,
+    enabled: webhook.enabled,
+    timeoutMs: webhook.timeout_ms,
+    concurrency: webhook.concurrency,
+    maxRequestsPerSecond: webhook.rate_limit ?? Number.POSITIVE_INFINITY,
+    standardWebhooks: webhook.standard_webhooks,
+    tls: endpointTls(webhook),
   }));
+}
+
+function endpointTls(webhook: WebhookConfig): EndpointTls | undefined {
+  const { ca, client_certificate: certificate, client_key: key } = webhook;
+  if (ca === undefined && certificate === undefined && key === undefined) return undefined;
+  return { ca: pemSource(ca), certificate: pemSource(certificate), key: pemSource(key) };
+}
+
+function pemSource(text: string | undefined): PemSource | undefined {
+  if (text === undefined) return undefined;
+  return isPem(text) ? { pem: text } : { file: text };
 }

@@ -79,7 +79,28 @@ export interface WebhookEndpoint {
   readonly filter: ChannelFilter;
   /** Off: takes no new events and keeps its backlog. */
   readonly enabled: boolean;
+  /** How long one attempt may take; undefined: as for all webhooks. */
+  readonly timeoutMs: number | undefined;
+  /** POSTs under way, likewise. */
+  readonly concurrency: number | undefined;
+  /** Of one node. `Infinity` is unlimited. */
+  readonly maxRequestsPerSecond: number;
+  /** The headers of Standard Webhooks are sent besides. */
+  readonly standardWebhooks: boolean;
+  /** Undefined: the system's authorities and no certificate of our own. */
+  readonly tls: EndpointTls | undefined;
 }
+
+/** How an https endpoint is trusted, and what it is shown when it asks. */
+export interface EndpointTls {
+  /** Trusted instead of the system's authorities. */
+  readonly ca: PemSource | undefined;
+  readonly certificate: PemSource | undefined;
+  readonly key: PemSource | undefined;
+}
+
+/** PEM, or the path of a file with it. Never logged: it may be a private key. */
+export type PemSource = { readonly pem: string } | { readonly file: string };
 
 /** All given parts must hold. `pattern` is searched for with a linear-time engine. */
 export interface ChannelFilter {

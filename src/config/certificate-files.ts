@@ -36,7 +36,7 @@ export function certificateProblems(ssl: unknown): readonly Problem[] {
 }
 
 /** A placeholder without a value has been named already; what would follow from it helps nobody. */
-function isUnfilled(value: unknown): boolean {
+export function isUnfilled(value: unknown): boolean {
   return typeof value === "string" && value.includes("${");
 }
 
@@ -46,10 +46,17 @@ function readKey(pem: Buffer, passphrase: unknown): KeyObject {
 
 /** Reading either fails with a system error, or the content is not what it should be. */
 function reason(error: unknown, isKey: boolean): string {
+  const inContent = isKey
+    ? "which holds no private key in PEM, or ssl.passphrase is missing or wrong"
+    : "which holds no certificate in PEM";
+  return fileProblem(error) ?? inContent;
+}
+
+/** Why a file that is named could not be read, and what to do; undefined when it was read. */
+export function fileProblem(error: unknown): string | undefined {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (code === "ENOENT") return "which does not exist: correct the path";
   if (code === "EACCES") return "which this user may not read: change its owner or mode";
   if (code === "EISDIR") return "which is a directory: name the file in it";
-  if (isKey) return "which holds no private key in PEM, or ssl.passphrase is missing or wrong";
-  return "which holds no certificate in PEM";
+  return undefined;
 }

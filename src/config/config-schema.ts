@@ -2,9 +2,10 @@
  * The whole configuration: every key with its type, default, range and sentence. `config.schema.json` and the
  * table in `docs/configuration.md` are printed from here (`npm run schema`).
  */
-import { isIP } from "node:net";
 import { z } from "zod";
+import { isCidr, tidyCidr } from "./address-range.ts";
 import { appSchema } from "./app-schema.ts";
+import { deliverySchema } from "./delivery-schema.ts";
 import { connectionLimit, flag, limit, text, wholeNumber } from "./fields.ts";
 import { redisSchema } from "./redis-schema.ts";
 
@@ -44,55 +45,6 @@ export const appManagerSchema = z.strictObject({
     .meta({ description: "Where apps come from: memory reads them from here." })
     .default("memory"),
   apps: z.array(appSchema).meta({ description: "The apps that are served." }).default([]),
-});
-
-export const webhookRetrySchema = z.strictObject({
-  initial_ms: wholeNumber("The first wait after a failed attempt, at most.", 10, 600_000, 1_000),
-  max_ms: wholeNumber("The longest wait between two attempts.", 10, 3_600_000, 60_000),
-  budget_s: wholeNumber(
-    "How long an endpoint may fail before its events go to the dead letters, in seconds.",
-    1,
-    604_800,
-    300,
-  ),
-});
-
-export const webhooksSchema = z.strictObject({
-  timeout_ms: wholeNumber(
-    "How long one attempt may take, in milliseconds, connect included.",
-    100,
-    60_000,
-    4_000,
-  ),
-  batching: z
-    .strictObject({
-      enabled: flag("Several events may share a POST.", true),
-      window_ms: wholeNumber("How long a batch waits for more events.", 0, 10_000, 50, [
-        "duration",
-      ]),
-      max_events: wholeNumber("The most events in one POST.", 1, 100, 50, ["size"]),
-    })
-    .prefault({}),
-  retry: webhookRetrySchema.prefault({}),
-  max_queued_events: wholeNumber(
-    "Events that may wait in one lane (an app's events for one endpoint); the oldest go to the dead letters.",
-    1,
-    10_000_000,
-    100_000,
-  ),
-  max_dead_letters: wholeNumber(
-    "Dead letters kept per endpoint; the oldest are dropped, counted and logged.",
-    0,
-    1_000_000,
-    10_000,
-  ),
-  max_dead_letter_age_s: wholeNumber(
-    "How long dead letters are kept, in seconds.",
-    60,
-    31_536_000,
-    604_800,
-  ),
-  concurrency: wholeNumber("POSTs under way per endpoint.", 1, 100, 4),
 });
 
 export const limitsSchema = z.strictObject({
@@ -198,7 +150,7 @@ export const configSchema = z.strictObject({
   ),
   metrics: metricsSchema.prefault({}),
   app_manager: appManagerSchema.prefault({}),
-  webhooks: webhooksSchema.prefault({}),
+  webhooks: deliverySchema.prefault({}),
   limits: limitsSchema.prefault({}),
   cache: cacheSchema.prefault({}),
   cors: corsSchema.prefault({}),
@@ -245,19 +197,4 @@ function tidyPrefix(path: string): string {
     .filter((part) => part !== "")
     .map((part) => `/${part}`)
     .join("");
-}
-
-function isCidr(range: string): boolean {
-  const [address = "", bits, ...rest] = range.split("/");
-  const family = isIP(address);
-  if (family === 0 || rest.length > 0) return false;
-  return (
-    bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
-  );
-}
-
-/** One address is the range of itself. */
-function tidyCidr(range: string): string {
-  if (range.includes("/")) return range;
-  return `${range}/${isIP(range) === 6 ? 128 : 32}`;
 }

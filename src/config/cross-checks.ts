@@ -11,6 +11,7 @@ export function crossProblems(input: unknown): readonly Problem[] {
   const problems: Problem[] = [];
   const ids = createUnique(problems, "app id", "give each app its own");
   const keys = createUnique(problems, "key", "a key belongs to one app");
+  const isHttpsOnly = valueAt(input, ["webhooks", "https_only"]) === true;
   for (const [index, app] of appsIn(input).entries()) {
     const path = ["app_manager", "apps", index];
     if (!isRecord(app)) continue;
@@ -22,6 +23,7 @@ export function crossProblems(input: unknown): readonly Problem[] {
     problems.push(
       ...keyProblems(path, app),
       ...webhookProblems([...path, "webhooks"], app.webhooks),
+      ...tlsProblems([...path, "webhooks"], app.webhooks, isHttpsOnly),
     );
   }
   const retry = valueAt(input, ["webhooks", "retry"]);
@@ -70,6 +72,32 @@ function webhookProblems(path: readonly PropertyKey[], webhooks: unknown): reado
     }
   }
   return problems;
+}
+
+function tlsProblems(
+  path: readonly PropertyKey[],
+  webhooks: unknown,
+  isHttpsOnly: boolean,
+): readonly Problem[] {
+  return listIn(webhooks).flatMap((webhook, index): Problem[] => {
+    if (!isRecord(webhook)) return [];
+    const problems: Problem[] = [];
+    const { url, client_certificate: certificate, client_key: key } = webhook;
+    const refuse = (name: string, text: string) =>
+      problems.push({ path: pathText([...path, index, name]), text });
+    if (certificate !== undefined && key === undefined) {
+      refuse("client_key", "is missing, needed: the key of client_certificate");
+    }
+    if (key !== undefined && certificate === undefined) {
+      refuse("client_certificate", "is missing, needed: the certificate of client_key");
+    }
+    if (typeof url !== "string" || !/^\s*http:/i.test(url)) return problems;
+    const tls = ["ca", "client_certificate"].find((name) => webhook[name] !== undefined);
+    if (isHttpsOnly) refuse("url", "found an http URL, allowed: https, by webhooks.https_only");
+    else if (tls !== undefined)
+      refuse("url", `found an http URL, needed: https, because of ${tls}`);
+    return problems;
+  });
 }
 
 function retryProblems(retry: Readonly<Record<string, unknown>>): readonly Problem[] {

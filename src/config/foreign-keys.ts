@@ -11,9 +11,8 @@ import {
   corsSchema,
   metricsSchema,
   sslSchema,
-  webhookRetrySchema,
-  webhooksSchema,
 } from "./config-schema.ts";
+import { deliverySchema, retrySchema } from "./delivery-schema.ts";
 import { deepMerge, isRecord } from "./path.ts";
 import { webhookSchema } from "./webhook-schema.ts";
 
@@ -115,11 +114,11 @@ const FOREIGN_KEYS: ReadonlyMap<unknown, Readonly<Record<string, string>>> = new
   [corsSchema, { credentials: "", methods: "", allowed_headers: "" }],
   [sslSchema, SSL_KEYS],
   [
-    webhooksSchema,
+    deliverySchema,
     { queue: "", driver: "", timeout: SET_TIMEOUT, request_timeout_ms: SET_TIMEOUT },
   ],
   [
-    webhookRetrySchema,
+    retrySchema,
     {
       enabled: "Failed attempts are always repeated.",
       max_attempts: SET_BUDGET,
@@ -145,7 +144,7 @@ const FOREIGN_KEYS: ReadonlyMap<unknown, Readonly<Record<string, string>>> = new
     webhookSchema,
     {
       retry: "Retries are set for all webhooks, in webhooks.retry.",
-      request_timeout_ms: "The timeout is set for all webhooks, in webhooks.timeout_ms.",
+      request_timeout_ms: "Set timeout_ms in the webhook.",
       lambda: "Functions are not called: only URLs are.",
       lambda_function: "Functions are not called: only URLs are.",
     },

@@ -13,6 +13,7 @@ import type { Problem } from "./problems.ts";
 import { onePerPath, parseConfig, problemLine } from "./read-config.ts";
 import { respell } from "./spelling.ts";
 import { configWarnings } from "./warnings.ts";
+import { webhookFileProblems, withAbsoluteWebhookFiles } from "./webhook-files.ts";
 
 /** What is read when no file is named. */
 export const DEFAULT_FILE = "config.json";
@@ -56,6 +57,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   const later = [
     ...("problems" in parsed ? parsed.problems : []),
     ...certificateProblems(valueAt(input, ["ssl"])),
+    ...webhookFileProblems(input),
   ];
   const sourced = later.map((problem) => withSource(problem, fromEnv.sources));
   const isMissingPart = (problem: Problem) =>
@@ -108,7 +110,7 @@ function readFile(
 function resolveFiles(layer: unknown, from: string): unknown {
   if (!isRecord(layer)) return layer;
   const { ssl, redis } = layer;
-  const resolved = { ...layer };
+  const resolved = { ...withAbsoluteWebhookFiles(layer, from) };
   if (isRecord(ssl)) resolved.ssl = withAbsoluteFiles(ssl, from);
   if (isRecord(redis) && isRecord(redis.tls)) {
     resolved.redis = { ...redis, tls: withAbsoluteFiles(redis.tls, from) };

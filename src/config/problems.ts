@@ -63,6 +63,7 @@ export const SECRET_KEYS: ReadonlySet<string> = new Set([
   "password",
   "sentinel_password",
   "headers",
+  "client_key",
 ]);
 
 const LONGEST = 80;

@@ -1,7 +1,7 @@
 /** One receiver of an app's webhooks, `app_manager.apps[].webhooks[]` in the file. Source: protocol.md §7.7. */
 import { RE2JS, RE2JSException } from "re2js";
 import { z } from "zod";
-import { WEBHOOK_EVENT_TYPES } from "../protocol/webhook-event.ts";
+import { DEFAULT_EVENT_TYPES, WEBHOOK_EVENT_TYPES } from "../protocol/webhook-event.ts";
 import { isReservedHeader, RESERVED_HEADERS } from "../protocol/webhook-header.ts";
 import { flag, text } from "./fields.ts";
 
@@ -34,6 +34,17 @@ const filterSchema = z.strictObject({
     .optional(),
 });
 
+const PEM_IN_WORDS = "the path of a PEM file, or PEM itself";
+
+function pem(about: string) {
+  return text(about, PEM_IN_WORDS, /./).optional();
+}
+
+/** A number that the endpoint has for itself. */
+function own(about: string, least: number, most: number) {
+  return z.int().min(least).max(most).meta({ description: about }).optional();
+}
+
 export const webhookSchema = z.strictObject({
   id: text(
     "Names the endpoint in metrics, logs and dead letters. Without one it is derived from the url.",
@@ -49,11 +60,12 @@ export const webhookSchema = z.strictObject({
     .array(z.enum(WEBHOOK_EVENT_TYPES))
     .min(1)
     .meta({
-      description: "The events that the endpoint wants; all of them when left out.",
+      description:
+        "The events that the endpoint wants; all but user_online and user_offline when left out.",
       allowed: `a list of one or more of ${WEBHOOK_EVENT_TYPES.join(", ")}`,
       aliases: ["events"],
     })
-    .default([...WEBHOOK_EVENT_TYPES]),
+    .default([...DEFAULT_EVENT_TYPES]),
   headers: z
     .record(z.string(), z.string())
     .check(({ value, issues }) => {
@@ -76,6 +88,24 @@ export const webhookSchema = z.strictObject({
     .meta({ description: "Only events of certain channels. All parts that are given must hold." })
     .prefault({}),
   enabled: flag("Off: the endpoint takes no new events and keeps those that wait for it.", true),
+  timeout_ms: own(
+    "How long one attempt may take, in milliseconds, connect included; left out: webhooks.timeout_ms.",
+    100,
+    60_000,
+  ),
+  concurrency: own("POSTs under way; left out: webhooks.concurrency.", 1, 100),
+  rate_limit: own(
+    "POSTs per second and node, spread evenly; left out: as many as there are.",
+    1,
+    1_000,
+  ),
+  standard_webhooks: flag(
+    "Send the headers of Standard Webhooks too; the receiver's secret is whsec_ and the app's secret in base64.",
+    false,
+  ),
+  ca: pem("Authorities for the receiver's certificate, instead of those of the system."),
+  client_certificate: pem("What Pipit shows to a receiver that asks for a certificate."),
+  client_key: pem("The private key of client_certificate, without a passphrase."),
 });
 
 /** What a custom header must be, when `name: content` is not that. */

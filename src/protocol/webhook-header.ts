@@ -13,6 +13,9 @@ export const RESERVED_HEADERS: readonly string[] = [
   "Trailer",
   "X-Pusher-*",
   "X-Pipit-*",
+  "Webhook-Id",
+  "Webhook-Timestamp",
+  "Webhook-Signature",
 ];
 
 const NAMES = new Set(RESERVED_HEADERS.map((name) => name.toLowerCase()));

@@ -1,52 +1,131 @@
 /**
- * Addresses that no webhook may go to: link-local ones and the metadata services of clouds, which hand out
- * credentials to whoever asks from inside. Loopback and private ranges are allowed: receivers live there.
+ * Addresses that no webhook may go to. Always: link-local ones and the metadata services of clouds, which hand
+ * out credentials to whoever asks from inside. On request: all that the internet does not route, since whoever
+ * may set a webhook's url could else reach what stands beside the server.
  */
 import { BlockList, isIP } from "node:net";
 
-/** An address that policy refuses; nothing was sent. */
+/** A url or an address that policy refuses; nothing was sent. */
 export class TargetRefusedError extends Error {
   override readonly name = "TargetRefusedError";
   readonly code = "PIPIT_TARGET_REFUSED";
-  constructor(address: string) {
-    super(
-      `Webhooks to ${address} are refused: it is a link-local address or a cloud's metadata service.`,
-    );
+  /** `what`: an address, or a scheme. */
+  constructor(what: string) {
+    super(`Webhooks to ${what} are refused: see webhooks.private_targets and webhooks.https_only.`);
   }
 }
+
+export interface TargetRules {
+  readonly isHttpsOnly: boolean;
+  /** Refuse addresses that the internet does not route, but for the allowed. */
+  readonly refusesPrivate: boolean;
+  /** Ranges of addresses, and names of hosts in lower case. Nothing of them opens what is always refused. */
+  readonly allowed: readonly string[];
+}
+
+export const LENIENT_RULES: TargetRules = {
+  isHttpsOnly: false,
+  refusesPrivate: false,
+  allowed: [],
+};
 
 export interface AddressPolicy {
-  /** Whether `address`, an IP address without brackets, may not be connected to. Other text: false. */
-  isRefused(address: string): boolean;
+  /**
+   * Whether `address`, an IP address without brackets to which `host` of the url has led, may not be connected
+   * to. Text that is no address: false.
+   */
+  isRefused(address: string, host: string): boolean;
 }
 
-const REFUSED_SUBNETS = [
-  // The last one is how NAT64 writes the first.
-  ["169.254.0.0", 16, "ipv4"],
-  ["fe80::", 10, "ipv6"],
-  ["64:ff9b::a9fe:0", 112, "ipv6"],
-] as const;
+type Subnet = readonly [network: string, prefix: number];
 
-/** Metadata services outside link-local: Alibaba, Oracle, Azure, AWS and Google over IPv6. */
-const REFUSED_ADDRESSES = [
-  ["100.100.100.200", "ipv4"],
-  ["192.0.0.192", "ipv4"],
-  ["168.63.129.16", "ipv4"],
-  ["fd00:ec2::254", "ipv6"],
-  ["fd20:ce::254", "ipv6"],
-] as const;
+const ALWAYS_REFUSED: readonly Subnet[] = [
+  ["169.254.0.0", 16],
+  ["fe80::", 10],
+  // Metadata services outside link-local: Alibaba, Oracle, Azure, AWS and Google over IPv6.
+  ["100.100.100.200", 32],
+  ["192.0.0.192", 32],
+  ["168.63.129.16", 32],
+  ["fd00:ec2::254", 128],
+  ["fd20:ce::254", 128],
+];
 
-/** `BlockList` reads IPv4-mapped IPv6 addresses as the IPv4 ones that they are. */
-export function createAddressPolicy(): AddressPolicy {
-  const refused = new BlockList();
-  for (const [network, prefix, family] of REFUSED_SUBNETS) {
-    refused.addSubnet(network, prefix, family);
+/** Of IPv4, what is not globally reachable by IANA's registry, and multicast. */
+const PRIVATE: readonly Subnet[] = [
+  ["0.0.0.0", 8],
+  ["10.0.0.0", 8],
+  ["100.64.0.0", 10],
+  ["127.0.0.0", 8],
+  ["172.16.0.0", 12],
+  ["192.0.0.0", 24],
+  ["192.0.2.0", 24],
+  ["192.168.0.0", 16],
+  ["198.18.0.0", 15],
+  ["198.51.100.0", 24],
+  ["203.0.113.0", 24],
+  ["224.0.0.0", 3],
+];
+
+/** Of IPv6, what is global: all else is private. */
+const GLOBAL_IPV6: readonly Subnet[] = [
+  ["2000::", 3],
+  ["64:ff9b::", 96],
+];
+
+/** Inside that, what is not, or is the way to an IPv4 address that nobody has looked at: Teredo, 6to4. */
+const PRIVATE_IPV6: readonly Subnet[] = [
+  ["2001::", 32],
+  ["2001:db8::", 32],
+  ["2002::", 16],
+];
+
+export function createAddressPolicy(rules: TargetRules = LENIENT_RULES): AddressPolicy {
+  const refused = blockList(withNat64(ALWAYS_REFUSED));
+  const priv = blockList([...withNat64(PRIVATE), ...PRIVATE_IPV6]);
+  const globalIpv6 = blockList(GLOBAL_IPV6);
+  const isRange = (allowed: string) => isIP(allowed.replace(/\/.*/, "")) !== 0;
+  const allowedRanges = blockList(rules.allowed.filter(isRange).map(subnet));
+  const allowedHosts = new Set(rules.allowed.filter((allowed) => !isRange(allowed)));
+
+  function isPrivate(address: string): boolean {
+    if (contains(priv, address)) return true;
+    const isMapped = /^::ffff:/i.test(address);
+    return isIP(address) === 6 && !isMapped && !contains(globalIpv6, address);
   }
-  for (const [address, family] of REFUSED_ADDRESSES) refused.addAddress(address, family);
+
   return {
-    isRefused(address) {
-      const family = isIP(address);
-      return family !== 0 && refused.check(address, family === 4 ? "ipv4" : "ipv6");
+    isRefused(address, host) {
+      if (isIP(address) === 0) return false;
+      if (contains(refused, address)) return true;
+      if (!rules.refusesPrivate || !isPrivate(address)) return false;
+      const name = host.toLowerCase().replace(/\.$/, "");
+      return !allowedHosts.has(name) && !contains(allowedRanges, address);
     },
   };
+}
+
+/** NAT64 leads to the IPv4 address in the last 32 bits. */
+function withNat64(subnets: readonly Subnet[]): readonly Subnet[] {
+  const translated = subnets
+    .filter(([network]) => isIP(network) === 4)
+    .map(([network, prefix]): Subnet => [`64:ff9b::${network}`, 96 + prefix]);
+  return [...subnets, ...translated];
+}
+
+function subnet(range: string): Subnet {
+  const [network = "", prefix] = range.split("/");
+  return [network, prefix === undefined ? (isIP(network) === 4 ? 32 : 128) : Number(prefix)];
+}
+
+function blockList(subnets: readonly Subnet[]): BlockList {
+  const list = new BlockList();
+  for (const [network, prefix] of subnets) {
+    list.addSubnet(network, prefix, isIP(network) === 4 ? "ipv4" : "ipv6");
+  }
+  return list;
+}
+
+/** `BlockList` reads IPv4-mapped IPv6 addresses as the IPv4 ones that they are. */
+function contains(list: BlockList, address: string): boolean {
+  return list.check(address, isIP(address) === 4 ? "ipv4" : "ipv6");
 }

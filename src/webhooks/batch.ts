@@ -4,6 +4,7 @@ import type { AppKey, WebhookEndpoint } from "../apps/app.ts";
 import { sign } from "../protocol/signature.ts";
 import { isReservedHeader } from "../protocol/webhook-header.ts";
 import type { OutboxEvent } from "./outbox.ts";
+import { standardHeaders } from "./standard-headers.ts";
 
 /** The body: the same events and time give the same bytes, which is what keeps a frozen batch frozen. */
 export function batchBody(timeMs: number, events: readonly OutboxEvent[]): Buffer {
@@ -31,13 +32,15 @@ export interface AttemptHeaders {
   /** From 1. */
   readonly attempt: number;
   readonly events: readonly OutboxEvent[];
+  /** When it is sent, epoch ms. */
+  readonly nowMs: number;
   /** Pipit's. */
   readonly version: string;
 }
 
 /** All headers of one attempt: the endpoint's own first, so that ours stand. */
 export function attemptHeaders(parts: AttemptHeaders): Record<string, string> {
-  const { endpoint, key, body, delivery, attempt, events, version } = parts;
+  const { endpoint, key, body, delivery, attempt, events, nowMs, version } = parts;
   // An endpoint may name another agent: some receivers let only known ones through (protocol.md §7.1).
   const headers: Record<string, string> = { "user-agent": `Pipit/${version}` };
   for (const [name, value] of Object.entries(endpoint.headers)) {
@@ -54,6 +57,7 @@ export function attemptHeaders(parts: AttemptHeaders): Record<string, string> {
     "x-pipit-delivery": delivery,
     "x-pipit-attempt": String(attempt),
     "x-pipit-event-ids": events.map((event) => event.id).join(","),
+    ...(endpoint.standardWebhooks && standardHeaders(key.signingKey, delivery, nowMs, body)),
   };
 }
 

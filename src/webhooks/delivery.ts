@@ -18,6 +18,7 @@ import {
 } from "./lanes.ts";
 import type { LaneKey, UnderWay } from "./outbox.ts";
 import { outcomeOf } from "./outcome.ts";
+import { nextPostMs, paceOf } from "./pace.ts";
 import { post } from "./post.ts";
 import { findReceiver, loggableOrigin, type Receiver } from "./receiver.ts";
 import { createSettlement } from "./settlement.ts";
@@ -108,6 +109,7 @@ export function createDelivery(
       const receiver = await findReceiver(endpoint, apps, settings.batching);
       if (typeof receiver === "string") return noteObstacle(endpoint, receiver);
       endpoint.obstacle = undefined;
+      endpoint.pace = paceOf(receiver.webhook, settings);
       const { pausedUrl } = endpoint;
       if (pausedUrl !== undefined && pausedUrl !== receiver.webhook.url) unpause(endpoint);
       while (maySend(endpoint)) {
@@ -147,8 +149,10 @@ export function createDelivery(
   }
 
   function maySend(endpoint: Endpoint): boolean {
-    if (giveUp.signal.aborted || now() < endpoint.notBeforeMs) return false;
-    if (endpoint.failures === 0) return endpoint.flying < settings.concurrency;
+    const nowMs = now();
+    if (giveUp.signal.aborted || nowMs < endpoint.notBeforeMs) return false;
+    if (nowMs < endpoint.nextPostMs) return false;
+    if (endpoint.failures === 0) return endpoint.flying < endpoint.pace.concurrency;
     return endpoint.flying === 0 && now() >= endpoint.retryAtMs;
   }
 
@@ -157,6 +161,7 @@ export function createDelivery(
     const events = eventsOf(batch);
     const delivery = deliveryId(appId, id, events);
     endpoint.flying += 1;
+    endpoint.nextPostMs = nextPostMs(endpoint.pace, endpoint.nextPostMs, now());
     batch.attempts += 1;
     batch.endpointFailures = endpoint.failures;
     const number = batch.attempts;
@@ -192,7 +197,7 @@ export function createDelivery(
     endpoint.cancelTimer?.();
     endpoint.cancelTimer = undefined;
     if (giveUp.signal.aborted) return;
-    const limit = endpoint.failures > 0 ? 1 : settings.concurrency;
+    const limit = endpoint.failures > 0 ? 1 : endpoint.pace.concurrency;
     if (endpoint.needsPump) {
       pump(endpoint);
     } else if (endpoint.obstacle === undefined && endpoint.flying < limit) {
@@ -201,7 +206,7 @@ export function createDelivery(
         atMs = Math.min(atMs, isBatch(entry) ? entry.retryAtMs : endpoint.openAtMs);
       }
       if (atMs < Number.POSITIVE_INFINITY) {
-        atMs = Math.max(atMs, endpoint.retryAtMs, endpoint.notBeforeMs);
+        atMs = Math.max(atMs, endpoint.retryAtMs, endpoint.notBeforeMs, endpoint.nextPostMs);
         endpoint.cancelTimer = after(Math.max(0, atMs - now()), () => pump(endpoint));
       }
     }

@@ -1,7 +1,14 @@
 /** Webhooks over HTTP: a pool of connections for each endpoint, kept alive between POSTs. */
 import { lookup } from "node:dns";
+import { isDeepStrictEqual } from "node:util";
 import { type Dispatcher, Pool } from "undici";
-import { createAddressPolicy, TargetRefusedError } from "./address-policy.ts";
+import type { EndpointTls } from "../apps/app.ts";
+import {
+  createAddressPolicy,
+  LENIENT_RULES,
+  TargetRefusedError,
+  type TargetRules,
+} from "./address-policy.ts";
 import { errorCode } from "./context.ts";
 import { type LookUpDirectly, lookUpDirectly } from "./direct-lookup.ts";
 import { createGuardedConnector } from "./guarded-connector.ts";
@@ -18,6 +25,8 @@ const MAX_ANSWER_HEADER_BYTES = 16 * 1024;
 interface EndpointPool {
   readonly origin: string;
   readonly connections: number;
+  readonly tls: EndpointTls | undefined;
+  readonly timeoutMs: number;
   readonly pool: Pool;
 }
 
@@ -26,12 +35,15 @@ export interface HttpTargetParts {
   readonly resolve?: Resolve;
   /** Looks names up when `resolve` hangs. @default in the hosts file and the DNS */
   readonly lookUpDirectly?: LookUpDirectly;
+  /** Where webhooks may go. @default everywhere but to what is always refused */
+  readonly rules?: TargetRules;
   /** Says how old an answer of theirs is. */
   readonly now: Now;
 }
 
 export function createHttpTarget(parts: HttpTargetParts): Target {
-  const policy = createAddressPolicy();
+  const { rules = LENIENT_RULES } = parts;
+  const policy = createAddressPolicy(rules);
   const lookups = createNameLookups({
     resolve: parts.resolve ?? lookup,
     lookUpDirectly: parts.lookUpDirectly ?? lookUpDirectly,
@@ -40,20 +52,22 @@ export function createHttpTarget(parts: HttpTargetParts): Target {
   });
   const pools = new Map<string, EndpointPool>();
 
-  function poolFor({ endpoint, timeoutMs, concurrency }: Attempt, origin: string): Pool {
+  function poolFor(attempt: Attempt, origin: string): Pool {
+    const { endpoint, timeoutMs, concurrency: connections, tls } = attempt;
     const known = pools.get(endpoint);
-    if (known?.origin === origin && known.connections === concurrency) return known.pool;
+    const wanted = { origin, connections, tls, timeoutMs };
+    if (known && isSame(known, wanted)) return known.pool;
     forget(endpoint);
     const pool = new Pool(origin, {
-      connections: concurrency,
+      connections,
       pipelining: 1,
-      connect: createGuardedConnector(policy, lookups.within(timeoutMs), timeoutMs),
+      connect: createGuardedConnector(policy, lookups.within(timeoutMs), timeoutMs, tls),
       maxHeaderSize: MAX_ANSWER_HEADER_BYTES,
       // One deadline over everything is kept by `send`.
       headersTimeout: 0,
       bodyTimeout: 0,
     });
-    pools.set(endpoint, { origin, connections: concurrency, pool });
+    pools.set(endpoint, { ...wanted, pool });
     return pool;
   }
 
@@ -76,7 +90,8 @@ export function createHttpTarget(parts: HttpTargetParts): Target {
       const giveUp = () => ending.abort();
       signal.addEventListener("abort", giveUp, { once: true });
       try {
-        const { origin, pathname, search } = new URL(attempt.url);
+        const { protocol, origin, pathname, search } = new URL(attempt.url);
+        if (rules.isHttpsOnly && protocol !== "https:") throw new TargetRefusedError(protocol);
         const request = poolFor(attempt, origin).request({
           method: "POST",
           path: pathname + search,
@@ -106,6 +121,11 @@ export function createHttpTarget(parts: HttpTargetParts): Target {
       await Promise.all(open.map(({ pool }) => pool.destroy()));
     },
   };
+}
+
+/** Whether a pool made with `known` is as good as one made with `wanted`. */
+function isSame({ pool: _pool, ...known }: EndpointPool, wanted: Omit<EndpointPool, "pool">) {
+  return isDeepStrictEqual(known, wanted);
 }
 
 function aborted(signal: AbortSignal): Promise<never> {

@@ -1,6 +1,7 @@
 /** What the dispatcher remembers of lanes, batches and endpoints. Plain records: the rules are in delivery.ts. */
 import { createEndpointCounters, type EndpointCounters } from "./counters.ts";
 import type { LaneKey, OutboxEvent } from "./outbox.ts";
+import { type Pace, UNPACED } from "./pace.ts";
 
 export interface Lane {
   readonly key: LaneKey;
@@ -66,6 +67,10 @@ export interface Endpoint {
   retryAtMs: number;
   /** `Retry-After`: not even a success of another POST shortens it. Epoch ms. */
   notBeforeMs: number;
+  /** What its configuration allows, as it was read last. */
+  pace: Pace;
+  /** Its rate lets the next POST go then, epoch ms. */
+  nextPostMs: number;
   /** When waiting lanes may be read: the end of the batching window, epoch ms. */
   openAtMs: number;
   /** Events that came in this window. */
@@ -92,6 +97,8 @@ export function createEndpoint(appId: string, id: string): Endpoint {
     failures: 0,
     retryAtMs: 0,
     notBeforeMs: 0,
+    pace: UNPACED,
+    nextPostMs: 0,
     openAtMs: 0,
     gathered: 0,
     accepted: 0,

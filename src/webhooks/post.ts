@@ -3,11 +3,11 @@ import { attemptHeaders, batchBody, deliveryId } from "./batch.ts";
 import type { DispatchContext } from "./context.ts";
 import { type Batch, type Endpoint, eventsOf } from "./lanes.ts";
 import type { Receiver } from "./receiver.ts";
-import type { Answer } from "./target.ts";
+import type { Answer, Attempt } from "./target.ts";
 
 /** Rejects when the url or a header cannot be sent at all. */
 export async function post(
-  { target, settings, version }: DispatchContext,
+  { target, settings, now, version }: DispatchContext,
   endpoint: Endpoint,
   { webhook, key }: Receiver,
   batch: Batch,
@@ -22,12 +22,17 @@ export async function post(
     delivery: deliveryId(endpoint.appId, endpoint.id, events),
     attempt: batch.attempts,
     events,
+    nowMs: now(),
     version,
   });
-  const { timeoutMs, concurrency } = settings;
-  const name = `${endpoint.appId}:${endpoint.id}`;
-  return target.send(
-    { endpoint: name, url: webhook.url, headers, body, timeoutMs, concurrency },
-    giveUp,
-  );
+  const attempt: Attempt = {
+    endpoint: `${endpoint.appId}:${endpoint.id}`,
+    url: webhook.url,
+    headers,
+    body,
+    timeoutMs: webhook.timeoutMs ?? settings.timeoutMs,
+    concurrency: webhook.concurrency ?? settings.concurrency,
+    tls: webhook.tls,
+  };
+  return target.send(attempt, giveUp);
 }

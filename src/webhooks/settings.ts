@@ -1,4 +1,6 @@
 /** What can be set about webhook delivery. `server.ts` maps the config to it. */
+import type { TargetRules } from "./address-policy.ts";
+
 export interface WebhookSettings {
   /** How long one attempt may take, connect, headers and body included. */
   readonly timeoutMs: number;
@@ -6,6 +8,8 @@ export interface WebhookSettings {
   readonly retry: RetrySettings;
   /** POSTs under way at a time to one endpoint while it is healthy, at least 1. */
   readonly concurrency: number;
+  /** Where webhooks may go. */
+  readonly targets: TargetRules;
 }
 
 export interface BatchingSettings {

@@ -1,4 +1,5 @@
 /** How a signed batch leaves. One small interface, so that another kind of receiver needs no other change. */
+import type { EndpointTls } from "../apps/app.ts";
 
 /** One try of a delivery, ready to go. */
 export interface Attempt {
@@ -11,6 +12,8 @@ export interface Attempt {
   readonly timeoutMs: number;
   /** Connections that may be open to the endpoint. */
   readonly concurrency: number;
+  /** Of an https endpoint that is not satisfied with what every one gets. */
+  readonly tls: EndpointTls | undefined;
 }
 
 /** How an attempt ended: with an answer, or without and why. `reason` is a short word for the log. */

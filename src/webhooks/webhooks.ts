@@ -90,7 +90,7 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
   const { apps, outbox, now, log } = parts;
   const context: DispatchContext = {
     ...parts,
-    target: parts.target ?? createHttpTarget({ now }),
+    target: parts.target ?? createHttpTarget({ now, rules: parts.settings.targets }),
     after: parts.after ?? realAfter,
     losses: createLossLog(log, now),
     onDelivered: parts.onDelivered ?? (() => {}),

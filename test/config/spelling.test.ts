@@ -104,7 +104,10 @@ describe("keys of other servers", () => {
       warnings.join("\n"),
       /^shutdown_grace_period: .* Set shutdown\.grace_s, in seconds\./m,
     );
-    assert.match(warnings.join("\n"), /webhooks\[0\]\.request_timeout_ms: .*webhooks\.timeout_ms/);
+    assert.match(
+      warnings.join("\n"),
+      /webhooks\[0\]\.request_timeout_ms: .*timeout_ms in the webhook/,
+    );
   });
 
   test("an app's policy is read as if it stood in the app, where the app's own keys win", () => {

@@ -71,7 +71,10 @@ export function createTestApp({ id = "3", features, limits, settings }: TestAppC
 export function webhooksFor(...types: WebhookEventType[]): AppSettings["webhooks"] {
   const filter = { startsWith: undefined, endsWith: undefined, pattern: undefined };
   const url = "http://receiver.invalid/";
-  return [{ id: "a", url, eventTypes: new Set(types), headers: {}, filter, enabled: true }];
+  const own = { timeoutMs: undefined, concurrency: undefined, tls: undefined };
+  const usual = { maxRequestsPerSecond: Infinity, standardWebhooks: false, ...own };
+  const eventTypes = new Set(types);
+  return [{ id: "a", url, eventTypes, headers: {}, filter, enabled: true, ...usual }];
 }
 
 /** `<key>:<signature>`, made here apart from the code under test. */

@@ -100,6 +100,7 @@ function headersFor(
     delivery: "d",
     attempt: 3,
     events,
+    nowMs: 1_327_078_148_999,
     version: "1.2.3",
   });
 }

@@ -9,6 +9,7 @@ import {
 import { partitionOf } from "../../src/protocol/partition.ts";
 import { signingKey } from "../../src/protocol/signature.ts";
 import { WEBHOOK_EVENT_TYPES } from "../../src/protocol/webhook-event.ts";
+import { LENIENT_RULES } from "../../src/webhooks/address-policy.ts";
 import type { WebhookSettings } from "../../src/webhooks/settings.ts";
 
 export const KEY = "278d425bdf160c739803";
@@ -19,6 +20,7 @@ export const SETTINGS: WebhookSettings = {
   batching: { enabled: true, windowMs: 50, maxEvents: 50 },
   retry: { initialMs: 1_000, maxMs: 60_000, budgetMs: 300_000 },
   concurrency: 4,
+  targets: LENIENT_RULES,
 };
 
 /** An endpoint that takes everything. */
@@ -30,6 +32,11 @@ export function endpoint(id: string, changes: Partial<WebhookEndpoint> = {}): We
     headers: {},
     filter: { startsWith: undefined, endsWith: undefined, pattern: undefined },
     enabled: true,
+    timeoutMs: undefined,
+    concurrency: undefined,
+    maxRequestsPerSecond: Number.POSITIVE_INFINITY,
+    standardWebhooks: false,
+    tls: undefined,
     ...changes,
   };
 }

@@ -18,6 +18,7 @@ function attempt(url: string, changes: Partial<Attempt> = {}): Attempt {
     body,
     timeoutMs: 2_000,
     concurrency: 1,
+    tls: undefined,
     ...changes,
   };
 }
@@ -66,7 +67,7 @@ describe("the address policy", () => {
       "168.63.129.16",
       "192.0.0.192",
     ]) {
-      assert.equal(policy.isRefused(address), true, address);
+      assert.equal(policy.isRefused(address, "receiver.test"), true, address);
     }
     for (const address of [
       "127.0.0.1",
@@ -79,7 +80,7 @@ describe("the address policy", () => {
       "169.253.1.1",
       "name",
     ]) {
-      assert.equal(policy.isRefused(address), false, address);
+      assert.equal(policy.isRefused(address, "receiver.test"), false, address);
     }
   });
 });

@@ -1,0 +1,31 @@
+/** How fast an endpoint may be sent to. Each has its own, so one that waits for its rate delays no other. */
+import type { WebhookEndpoint } from "../apps/app.ts";
+import type { WebhookSettings } from "./settings.ts";
+
+export interface Pace {
+  /** POSTs under way at a time. */
+  readonly concurrency: number;
+  /** Least time between the beginnings of two POSTs, in ms; 0: none. */
+  readonly everyMs: number;
+}
+
+/** Before its configuration was read. */
+export const UNPACED: Pace = { concurrency: 1, everyMs: 0 };
+
+export function paceOf(webhook: WebhookEndpoint, settings: WebhookSettings): Pace {
+  return {
+    concurrency: webhook.concurrency ?? settings.concurrency,
+    everyMs: 1_000 / webhook.maxRequestsPerSecond,
+  };
+}
+
+/** How late a timer may be without costing rate. */
+const LATE_MS = 5;
+
+/**
+ * When the POST after one that begins at `nowMs` may begin; `dueMs`: when that one might have. They are spread
+ * evenly: a receiver that counts by the second would refuse what a bucket of tokens lets through at once.
+ */
+export function nextPostMs({ everyMs }: Pace, dueMs: number, nowMs: number): number {
+  return Math.max(dueMs, nowMs - Math.min(LATE_MS, everyMs)) + everyMs;
+}
