@@ -64,8 +64,12 @@ export interface ChannelState {
    * this node has a member. The map is the state's own: read it in this turn, do not keep it.
    */
   members(appId: string, channel: string): PresenceMembers;
-  /** This node now has `count` connections signed in as the user. */
-  setUserConnections(appId: string, userId: string, count: number): void;
+  /**
+   * This node now has `count` connections signed in as the user. `appendEvents`: receivers are told. They get
+   * `user_online` when they do not know yet that the user is online, `user_offline` after the grace when they
+   * believe it, in the stream of the channel `#server-to-user-<id>`.
+   */
+  setUserConnections(appId: string, userId: string, count: number, appendEvents: boolean): void;
   /**
    * From now on changes of these users are announced on this node; answers which of them are online, those
    * within the grace among them, for their return is not announced. Counted: each `watch` needs its `unwatch`. Offline is announced after the grace, a return within it not at all.

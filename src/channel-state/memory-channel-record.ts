@@ -28,6 +28,8 @@ export interface UserRecord {
   readonly partition: number;
   connections: number;
   watches: number;
+  /** Receivers of webhooks were told that the user is online, and not that this has ended. */
+  isTold: boolean;
   /** Set while the user has no connection and watchers believe that there is one. */
   leave: Due<Pending> | undefined;
 }

@@ -60,7 +60,7 @@ export function createMemoryChannelState(parts: MemoryChannelStateParts): Memory
   const schedule = createSchedule<Pending>(partitions, delaysMs, now, wake);
   const counts = createSubscriptionCounts(schedule, append, announce);
   const channels = createMemoryChannels(partitions, schedule, counts, append, announce);
-  const users = createOnlineUsers(partitions, schedule, announce);
+  const users = createOnlineUsers(partitions, schedule, append, announce);
 
   function settle(pending: Pending): void {
     switch (pending.kind) {

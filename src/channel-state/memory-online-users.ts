@@ -1,12 +1,13 @@
-/** Which users are signed in, and who is told when that changes. Source: protocol.md §4.3. */
+/** Which users are signed in, and who is told when that changes. Source: protocol.md §4.3, §7.2. */
 import { partitionOf } from "../protocol/partition.ts";
 import { USER_CHANNEL_PREFIX } from "../protocol/topic.ts";
-import { type Announcements, LEAVE_GRACE_MS } from "./channel-state.ts";
+import { type UserEventType, userEvent } from "../protocol/webhook-event.ts";
+import { type Announcements, type AppendEvent, LEAVE_GRACE_MS } from "./channel-state.ts";
 import { createAppMap } from "./memory-app-map.ts";
 import type { PendingSchedule, UserRecord } from "./memory-channel-record.ts";
 
 export interface OnlineUsers {
-  setConnections(appId: string, userId: string, count: number): void;
+  setConnections(appId: string, userId: string, count: number, appendEvents: boolean): void;
   /** Those of `userIds` who are online, a user within the grace included: no return would be announced. */
   watch(appId: string, userIds: readonly string[]): ReadonlySet<string>;
   unwatch(appId: string, userIds: readonly string[]): void;
@@ -19,6 +20,7 @@ export interface OnlineUsers {
 export function createOnlineUsers(
   partitions: number,
   schedule: PendingSchedule,
+  append: AppendEvent,
   announce: Announcements,
 ): OnlineUsers {
   const users = createAppMap<UserRecord>();
@@ -27,7 +29,15 @@ export function createOnlineUsers(
     const found = users.get(appId, userId);
     if (found) return found;
     const partition = partitionOf(appId, USER_CHANNEL_PREFIX + userId, partitions);
-    const user = { appId, userId, partition, connections: 0, watches: 0, leave: undefined };
+    const user = {
+      appId,
+      userId,
+      partition,
+      connections: 0,
+      watches: 0,
+      isTold: false,
+      leave: undefined,
+    };
     users.set(appId, userId, user);
     return user;
   }
@@ -36,8 +46,13 @@ export function createOnlineUsers(
     if (user.watches === 0 && !isOnline(user)) users.delete(user.appId, user.userId);
   }
 
+  function tell(type: UserEventType, user: UserRecord): void {
+    user.isTold = type === "user_online";
+    append(user.appId, USER_CHANNEL_PREFIX + user.userId, userEvent(type, user.userId));
+  }
+
   return {
-    setConnections(appId, userId, count) {
+    setConnections(appId, userId, count, appendEvents) {
       if (count === 0) {
         const user = users.get(appId, userId);
         if (!user || user.connections === 0) return;
@@ -52,6 +67,7 @@ export function createOnlineUsers(
         schedule.cancel(user.leave);
         user.leave = undefined;
       }
+      if (appendEvents && !user.isTold) tell("user_online", user);
       if (!wasOnline && user.watches > 0) announce.userOnline(appId, userId);
     },
     watch(appId, userIds) {
@@ -73,6 +89,7 @@ export function createOnlineUsers(
     },
     leaveEnded(user) {
       user.leave = undefined;
+      if (user.isTold) tell("user_offline", user);
       if (user.watches > 0) announce.userOffline(user.appId, user.userId);
       dropIfUnused(user);
     },

@@ -175,8 +175,8 @@ export function createRedisChannelState(parts: RedisChannelStateParts): RedisCha
       tell(channel, { kind: "leave", userId, isRestored: false });
     },
     members: presence.members,
-    setUserConnections(appId, userId, count) {
-      setCount(appId, USER_CHANNEL_PREFIX + userId, count > 0 ? 1 : 0, false);
+    setUserConnections(appId, userId, count, appendEvents) {
+      setCount(appId, USER_CHANNEL_PREFIX + userId, count > 0 ? 1 : 0, appendEvents);
     },
     watch(appId, userIds) {
       const own = userIds.flatMap((userId) => known(appId, USER_CHANNEL_PREFIX + userId));

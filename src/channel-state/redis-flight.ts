@@ -59,7 +59,8 @@ export function acknowledge(
   switch (step.kind) {
     case "count": {
       counters.countSteps += 1;
-      const leave = { appId, channel: name, userId: undefined };
+      const isUserTold = channel.isUser && step.isAnnounced;
+      const leave = { appId, channel: name, userId: undefined, isUserTold };
       const hasLeft = step.count === 0 && (channel.ackedCount > 0 || step.isRestored);
       if (hasLeft) leaves.add(leave, dueMs, knownMs);
       else if (step.count > 0) leaves.remove(leave);
@@ -81,7 +82,9 @@ export function acknowledge(
       counters.leaveSteps += 1;
       const { userId } = step;
       const wasThere = channel.ackedUsers?.has(userId) || step.isRestored;
-      if (wasThere) leaves.add({ appId, channel: name, userId }, dueMs, knownMs);
+      if (wasThere) {
+        leaves.add({ appId, channel: name, userId, isUserTold: false }, dueMs, knownMs);
+      }
       channel.ackedUsers?.delete(userId);
       channel.restoredUsers?.delete(userId);
       break;

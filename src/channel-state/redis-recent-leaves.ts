@@ -8,13 +8,15 @@ export interface RecentLeave {
   readonly channel: string;
   /** Undefined: the channel itself, or the user of a user channel. */
   readonly userId: string | undefined;
+  /** The leave of a user channel of which receivers of webhooks are told. */
+  readonly isUserTold: boolean;
 }
 
 export interface RecentLeaves {
   /** `dueMs`: when its grace is over, epoch ms; what was due at `knownMs` has been told. */
   add(leave: RecentLeave, dueMs: number, knownMs: number): void;
   /** It came back. */
-  remove(leave: RecentLeave): void;
+  remove(leave: Omit<RecentLeave, "isUserTold">): void;
   /** Takes all that were not due at `knownMs`: when Redis was last known to have the state. */
   take(knownMs: number): readonly RecentLeave[];
   readonly size: number;
@@ -51,6 +53,6 @@ export function createRecentLeaves(max: number, forgotten: () => void): RecentLe
   };
 }
 
-function keyOf({ appId, channel, userId }: RecentLeave): string {
+function keyOf({ appId, channel, userId }: Omit<RecentLeave, "isUserTold">): string {
   return userId === undefined ? `${appId}\0${channel}` : `${appId}\0${channel}\0${userId}`;
 }

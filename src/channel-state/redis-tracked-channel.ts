@@ -55,6 +55,7 @@ export interface TrackedChannel {
   readonly isUser: boolean;
   readonly partition: number;
   wantedCount: number;
+  /** The count is told to subscribers; of a user: coming and going is told to receivers of webhooks. */
   isAnnounced: boolean;
   wantedUsers: Map<string, LocalUser> | undefined;
   ackedCount: number;

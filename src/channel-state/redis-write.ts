@@ -1,5 +1,6 @@
 /** How steps are put into lua/write.lua and what it answers. Nobody else knows the positions. */
 import { USER_CHANNEL_PREFIX } from "../protocol/topic.ts";
+import { userEvent } from "../protocol/webhook-event.ts";
 import type { Argument } from "../redis/commands.ts";
 import type { Keys } from "../redis/keys.ts";
 import { readScript, textsOf, unexpectedReply, withKeys } from "./redis-script.ts";
@@ -69,7 +70,7 @@ export async function runWrite(
       channelKeys.push(...keysOfChannel(keys, p, node, channel));
       channelArguments.push(app, channel.name);
     }
-    stepArguments.push(...argumentsOf(step, index));
+    stepArguments.push(...argumentsOf(step, index, channel));
   }
   const allKeys = [
     keys.key(p, "hb"),
@@ -125,9 +126,17 @@ export function userIdOf(name: string): string {
   return name.slice(USER_CHANNEL_PREFIX.length);
 }
 
-function argumentsOf(step: Exclude<Step, { kind: "barrier" }>, channel: number): Argument[] {
+function argumentsOf(
+  step: Exclude<Step, { kind: "barrier" }>,
+  channel: number,
+  { name, isUser }: ChannelName,
+): Argument[] {
   switch (step.kind) {
     case "count":
+      if (isUser) {
+        const event = step.isAnnounced ? userEvent("user_online", userIdOf(name)).json : "";
+        return ["u", channel, step.count, event, flag(step.isRestored)];
+      }
       return ["n", channel, step.count, flag(step.isAnnounced), flag(step.isRestored)];
     case "join": {
       const { userId, userInfoJson, maxMembers } = step.user;

@@ -1,5 +1,6 @@
 /** Signing in, and watching other users. Source: protocol.md §4. */
 import type { Adapter } from "../adapters/adapter.ts";
+import type { App } from "../apps/app.ts";
 import type { ChannelState } from "../channel-state/channel-state.ts";
 import type { Connection, SignedInUser } from "../connections/connection.ts";
 import type { ConnectionRegistry } from "../connections/registry.ts";
@@ -10,6 +11,7 @@ import { signInSuccessFrame, watchlistFrame } from "../protocol/frame.ts";
 import { signInContent } from "../protocol/signature.ts";
 import { userTopic } from "../protocol/topic.ts";
 import { MAX_WATCHLIST_LENGTH, readUserData } from "../protocol/user-data.ts";
+import { USER_EVENT_TYPES } from "../protocol/webhook-event.ts";
 import { authProblem } from "./auth.ts";
 import type { Refusals } from "./refusals.ts";
 
@@ -50,7 +52,7 @@ export function createSigningIn(parts: SignInParts): SigningIn {
     user.userInfoJson = userInfoJson;
     if (connection.user === undefined) {
       connection.user = user;
-      state.setUserConnections(app.id, id, connections.signIn(connection));
+      tellConnections(app, id, connections.signIn(connection));
     }
     const isCut = features.watchlistEvents && read.watchlistLength > MAX_WATCHLIST_LENGTH;
     const finish = (): void => {
@@ -78,6 +80,10 @@ export function createSigningIn(parts: SignInParts): SigningIn {
         refuseUnheard(connection);
       });
     }
+  }
+
+  function tellConnections(app: App, userId: string, count: number): void {
+    state.setUserConnections(app.id, userId, count, hasReceiver(app));
   }
 
   /** Nothing of the sign-in is left, so the client may try again, as anybody. */
@@ -139,8 +145,16 @@ export function createSigningIn(parts: SignInParts): SigningIn {
     unwatch(connection, user);
     const left = connections.signOut(connection);
     if (left === 0) adapter.unsubscribe(userTopic(app.id, user.id));
-    state.setUserConnections(app.id, user.id, left);
+    tellConnections(app, user.id, left);
   }
 
   return { signIn, signOut };
+}
+
+/** Whether any webhook of the app wants to know who is online: without one there is nothing to keep for it. */
+function hasReceiver(app: App): boolean {
+  for (const { enabled, eventTypes } of app.settings.webhooks) {
+    if (enabled && USER_EVENT_TYPES.some((type) => eventTypes.has(type))) return true;
+  }
+  return false;
 }

@@ -1,6 +1,7 @@
 /** The events that webhooks carry, exactly as Pusher's receivers read them. Source: protocol.md §7.2. */
 
-export const WEBHOOK_EVENT_TYPES = [
+/** Pusher's: an endpoint gets them all unless it lists some. */
+export const DEFAULT_EVENT_TYPES = [
   "channel_occupied",
   "channel_vacated",
   "member_added",
@@ -10,7 +11,13 @@ export const WEBHOOK_EVENT_TYPES = [
   "subscription_count",
 ] as const;
 
+/** Ours: an endpoint gets them only when it lists them. They are of a user and have no channel. */
+export const USER_EVENT_TYPES = ["user_online", "user_offline"] as const;
+
+export const WEBHOOK_EVENT_TYPES = [...DEFAULT_EVENT_TYPES, ...USER_EVENT_TYPES] as const;
+
 export type WebhookEventType = (typeof WEBHOOK_EVENT_TYPES)[number];
+export type UserEventType = (typeof USER_EVENT_TYPES)[number];
 
 /** A decided event on its way to the outbox. `json` is the finished event object of the webhook's body. */
 export interface WebhookEvent {
@@ -20,6 +27,10 @@ export interface WebhookEvent {
 
 export function isWebhookEventType(value: unknown): value is WebhookEventType {
   return (WEBHOOK_EVENT_TYPES as readonly unknown[]).includes(value);
+}
+
+export function isUserEventType(type: WebhookEventType): type is UserEventType {
+  return type === "user_online" || type === "user_offline";
 }
 
 /** An event that says nothing but what happened and where. */
@@ -40,6 +51,11 @@ export function memberEvent(
     type,
     json: `{"name":"${type}","channel":${JSON.stringify(channel)},"user_id":${JSON.stringify(userId)}}`,
   };
+}
+
+/** A user has its first signed-in connection, or the last has been gone for the grace. */
+export function userEvent(type: UserEventType, userId: string): WebhookEvent {
+  return { type, json: `{"name":"${type}","user_id":${JSON.stringify(userId)}}` };
 }
 
 /**

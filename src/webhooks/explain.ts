@@ -4,7 +4,8 @@
  */
 import type { AppSettings, WebhookEndpoint } from "../apps/app.ts";
 import { channelKind, channelNameProblem } from "../protocol/channel-name.ts";
-import type { WebhookEventType } from "../protocol/webhook-event.ts";
+import { USER_CHANNEL_PREFIX } from "../protocol/topic.ts";
+import { isUserEventType, type WebhookEventType } from "../protocol/webhook-event.ts";
 import { createMatcher, filterParts } from "./match.ts";
 
 export interface Explanation {
@@ -51,7 +52,7 @@ function endpointRefusals(
     refusals.push(`event_types does not name ${type}, only ${[...eventTypes].join(", ")}.`);
   }
   for (const { key, value, holds } of filterParts(filter)) {
-    if (holds(channel)) continue;
+    if (isUserEventType(type) || holds(channel)) continue;
     refusals.push(
       `filter.${key} is ${JSON.stringify(value)}, which ${JSON.stringify(channel)} does not match.`,
     );
@@ -67,7 +68,9 @@ function impossibilities(settings: AppSettings, type: WebhookEventType, channel:
   if (settings.webhookKey === undefined) {
     found.push("The app has no enabled key, so nobody can connect and nothing can be signed.");
   }
-  const nameProblem = channelNameProblem(channel, settings.limits.maxChannelNameLength);
+  const nameProblem = isUserEventType(type)
+    ? undefined
+    : channelNameProblem(channel, settings.limits.maxChannelNameLength);
   if (nameProblem !== undefined) found.push(nameProblem);
   const reason = typeImpossibility(settings, type, channel);
   if (reason !== undefined) found.push(reason);
@@ -103,6 +106,13 @@ function typeImpossibility(
         return `The channel is encrypted (${prefix}), and the app's enable_client_messages_on_encrypted_channels is false.`;
       }
       return undefined;
+    case "user_online":
+    case "user_offline":
+      if (!channel.startsWith(USER_CHANNEL_PREFIX)) {
+        return `${type} is of a user, not of a channel: name it as ${USER_CHANNEL_PREFIX} and the user's id.`;
+      }
+      if (features.userAuthentication) return undefined;
+      return "The app's enable_user_authentication is false.";
     default:
       return undefined;
   }

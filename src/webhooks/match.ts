@@ -5,9 +5,8 @@ import { isUserEventType, type WebhookEventType } from "../protocol/webhook-even
 
 export interface Matcher {
   /**
-   * The ids of the endpoints that want events of `type` on `channel`. Filters say nothing about events of a
-   * user, which have no channel. Throws when a filter's pattern is none,
-   * which the config refuses.
+   * The ids of the endpoints that want events of `type` on `channel`. No filter keeps out events of a user:
+   * they have no channel. Throws when a filter's pattern is none, which the config refuses.
    */
   endpointIds(settings: AppSettings, type: WebhookEventType, channel: string): readonly string[];
 }

@@ -71,7 +71,7 @@ export function channelStateContract(
       state.setSubscriptions(APP, "gone", 1, false);
       state.setSubscriptions(APP, "gone", 0, false);
       state.setSubscriptions("2", "room-of-another-app", 1, false);
-      state.setUserConnections(APP, "u1", 1);
+      state.setUserConnections(APP, "u1", 1, false);
       assert.deepEqual(
         new Map(await state.channels(APP, "")),
         new Map([

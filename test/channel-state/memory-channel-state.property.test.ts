@@ -63,7 +63,7 @@ async function runAgainstModel(random: () => number, where: string): Promise<voi
       await tellChannel(opened, model, left, connection.userId, random() < 0.5);
     } else if (choice < 0.72) {
       connection.isSignedIn = true;
-      state.setUserConnections(APP, connection.userId, model.signedIn(connection.userId));
+      state.setUserConnections(APP, connection.userId, model.signedIn(connection.userId), true);
     } else if (choice < 0.86) {
       await disconnect(opened, model, id, random);
     } else {
@@ -113,7 +113,7 @@ async function disconnect(
   for (const channel of channels) {
     await tellChannel(opened, model, channel, userId, random() < 0.5);
   }
-  opened.state.setUserConnections(APP, userId, model.signedIn(userId));
+  opened.state.setUserConnections(APP, userId, model.signedIn(userId), true);
 }
 
 async function compare(
@@ -144,12 +144,14 @@ async function compare(
 
   const online = USERS.filter((user) => model.believe(user, model.signedIn(user) > 0, nowMs));
   assert.deepEqual(toldOnline(opened, where), new Set(online), where);
+  assert.deepEqual(toldOnlineByEvents(opened, where), new Set(online), where);
 }
 
 /** Channels and `channel user` pairs that whoever read all events believes to be there; transitions must alternate. */
 function toldByEvents({ log }: OpenedMemoryState, where: string): ReadonlySet<string> {
   const told = new Set<string>();
   for (const { type, channel, json } of log) {
+    if (type.startsWith("user")) continue;
     const subject = type.startsWith("member") ? `${channel} ${JSON.parse(json).user_id}` : channel;
     const comes = type === "channel_occupied" || type === "member_added";
     assert.notEqual(told.has(subject), comes, `${type} of ${subject} twice, ${where}`);
@@ -171,10 +173,25 @@ function toldOnline({ announcements }: OpenedMemoryState, where: string): Readon
   return told;
 }
 
+/** Users whom whoever read all events believes to be online. */
+function toldOnlineByEvents({ log }: OpenedMemoryState, where: string): ReadonlySet<string> {
+  const told = new Set<string>();
+  for (const { type, channel, json } of log) {
+    if (!type.startsWith("user")) continue;
+    const userId: string = JSON.parse(json).user_id;
+    assert.equal(channel, `#server-to-user-${userId}`, where);
+    assert.notEqual(told.has(userId), type === "user_online", `${json} twice, ${where}`);
+    if (type === "user_online") told.add(userId);
+    else told.delete(userId);
+  }
+  return told;
+}
+
 /** Members are added to an occupied channel only, and all are removed before it is vacated. */
 function assertOrderOfTransitions({ log }: OpenedMemoryState, where: string): void {
   const members = new Map<string, number>();
   for (const { type, channel } of log) {
+    if (type.startsWith("user")) continue;
     if (type === "channel_occupied") members.set(channel, 0);
     const count = members.get(channel);
     assert.notEqual(count, undefined, `${type} in ${channel}, which is not occupied, ${where}`);

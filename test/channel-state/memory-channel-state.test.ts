@@ -163,8 +163,8 @@ describe("what only the memory channel state promises", () => {
       state.setSubscriptions("1", "b", 0, false);
       state.setSubscriptions("1", "c", 200, true);
       state.setSubscriptions("1", "c", 0, true);
-      state.setUserConnections("1", "u1", 1);
-      state.setUserConnections("1", "u1", 0);
+      state.setUserConnections("1", "u1", 1, false);
+      state.setUserConnections("1", "u1", 0, false);
       sleep(1);
     }
     assert.deepEqual(state.sizes(), { channels: 3, users: 1, pending: 4 });
@@ -181,8 +181,8 @@ describe("what only the memory channel state promises", () => {
 
   test("a user whom nobody watches is forgotten after the grace", () => {
     const { state, advance } = openMemoryState();
-    state.setUserConnections("1", "u1", 1);
-    state.setUserConnections("1", "u1", 0);
+    state.setUserConnections("1", "u1", 1, false);
+    state.setUserConnections("1", "u1", 0, false);
     advance(LEAVE_GRACE_MS);
     assert.deepEqual(state.sizes(), { channels: 0, users: 0, pending: 0 });
   });
@@ -202,7 +202,7 @@ describe("what only the memory channel state promises", () => {
     state.members("1", "a");
     state.removeMember("1", "a", "u1");
     state.setSubscriptions("1", "a", 0, true);
-    state.setUserConnections("1", "u1", 0);
+    state.setUserConnections("1", "u1", 0, false);
     state.unwatch("1", ["u1"]);
     assert.deepEqual(state.sizes(), { channels: 0, users: 0, pending: 0 });
   });

@@ -1,5 +1,6 @@
 /** What must be so of the state in Redis, and of everything that was told. */
 import { isDeepStrictEqual } from "node:util";
+import { USER_CHANNEL_PREFIX } from "../../src/protocol/topic.ts";
 import {
   type OpenedRedisState,
   readEvents,
@@ -13,7 +14,7 @@ export async function differences(
   observer: OpenedRedisState,
   nodes: readonly StateNode[],
 ): Promise<readonly string[]> {
-  const { state } = observer;
+  const { state, redis } = observer;
   const truth = truthOf(nodes);
   const found: string[] = [];
   const listed = await state.channels(APP, "");
@@ -26,6 +27,9 @@ export async function differences(
     if (!isDeepStrictEqual(counts, wanted))
       found.push(`${channel} ${text(counts)} ${text(wanted)}`);
   }
+  const userIds = (await believedOnline(redis)).toSorted();
+  const online = [...truth.online].toSorted();
+  if (!isDeepStrictEqual(userIds, online)) found.push(`online ${userIds}, not ${online}`);
   for (const [channel, users] of truth.users) {
     const read = new Set((await state.users(APP, channel)).keys());
     if (!isDeepStrictEqual(read, users))
@@ -38,6 +42,20 @@ export async function differences(
     }
   }
   return found;
+}
+
+/** Users of whom receivers are told at last that they are online. */
+async function believedOnline({
+  commands,
+  keys,
+}: OpenedRedisState["redis"]): Promise<readonly string[]> {
+  const all = Array.from({ length: keys.partitions }, (_, p) =>
+    commands.call("HKEYS", keys.key(p, "na", APP)),
+  );
+  return (await Promise.all(all))
+    .flatMap((fields) => fields as string[])
+    .filter((field) => field.startsWith(USER_CHANNEL_PREFIX))
+    .map((field) => field.slice(USER_CHANNEL_PREFIX.length));
 }
 
 /** Everything in the streams, in order within each partition. */
@@ -54,7 +72,10 @@ export interface EventReport {
   readonly present: readonly string[];
 }
 
-/** Transitions alternate for each channel and each user in a channel; members only in occupied channels. */
+/**
+ * Transitions alternate for each channel, each user in a channel and each user who signs in; members only in
+ * occupied channels.
+ */
 export function checkEvents(events: readonly StreamEvent[]): EventReport {
   const present = new Set<string>();
   const membersIn = new Map<string, number>();
@@ -68,9 +89,9 @@ export function checkEvents(events: readonly StreamEvent[]): EventReport {
       continue;
     }
     if (type === "client_event") continue;
-    const isMember = userId !== undefined;
+    const isMember = type.startsWith("member");
     const subject = isMember ? `${channel} ${userId}` : channel;
-    const comes = type === "channel_occupied" || type === "member_added";
+    const comes = ["channel_occupied", "member_added", "user_online"].includes(type);
     if (present.has(subject) === comes) anomalies.push(`${id} ${type} of ${subject} twice`);
     if (comes) present.add(subject);
     else present.delete(subject);

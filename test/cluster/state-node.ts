@@ -129,7 +129,7 @@ export async function openStateNode(options: StateNodeOptions): Promise<StateNod
     if (left < 0) return;
     if (left === 0) signedIn.delete(userId);
     else signedIn.set(userId, left);
-    state.setUserConnections(APP, userId, left);
+    state.setUserConnections(APP, userId, left, true);
   }
 
   function leaveAll(): void {
@@ -154,7 +154,7 @@ export async function openStateNode(options: StateNodeOptions): Promise<StateNod
     signIn(userId) {
       const now = (signedIn.get(userId) ?? 0) + 1;
       signedIn.set(userId, now);
-      state.setUserConnections(APP, userId, now);
+      state.setUserConnections(APP, userId, now, true);
     },
     signOut,
     leaveAll,

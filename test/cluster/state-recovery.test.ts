@@ -41,6 +41,9 @@ const QUICK = {
   longestRetryMs: 100,
 };
 
+/** Whatever is read. */
+const believe = () => undefined;
+
 const member = (userId: string) => ({ userId, userInfoJson: "{}" });
 const clientEvent = (name: string) => ({ type: "client_event", json: marker(name) }) as const;
 
@@ -86,7 +89,7 @@ describe("a node and its leases", () => {
       state.setSubscriptions(APP, "a", 1, false);
       // Not read through the state, which would go on because of the question.
       await until(`the call ${depth} microtasks later is written`, async () => {
-        const { subscriptions } = await readCounts(redis, APP, "a");
+        const { subscriptions } = await readCounts(redis, believe, APP, "a");
         return subscriptions === depth + 2;
       });
     }

@@ -24,8 +24,10 @@ export function createDelayedChannelState(state: ChannelState, calls: DelayedCal
       calls.tell(channelKey(appId, channel), () => state.removeMember(appId, channel, userId));
     },
     members: (appId, channel) => state.members(appId, channel),
-    setUserConnections(appId, userId, count) {
-      calls.tell(usersKey(appId), () => state.setUserConnections(appId, userId, count));
+    setUserConnections(appId, userId, count, appendEvents) {
+      calls.tell(usersKey(appId), () =>
+        state.setUserConnections(appId, userId, count, appendEvents),
+      );
     },
     watch: (appId, userIds) => calls.ask(usersKey(appId), () => state.watch(appId, userIds)),
     unwatch(appId, userIds) {

@@ -18,8 +18,9 @@ local isRepeat = false
 local dueMs = redis.call("ZSCORE", pending, item)
 if not dueMs or tonumber(dueMs) > nowMs then return 0 end
 redis.call(publish, topic, "\1\6" .. '{"online":false,"at":' .. digits(nowUs) .. "}")
-if event and redis.call("HDEL", announced, channel) == 1 then
+if event and redis.call("HEXISTS", announced, channel) == 1 then
   append(app, channel, "user_offline", event)
+  redis.call("HDEL", announced, channel)
 end
 redis.call("ZREM", pending, item) -- last: when telling fails it is tried again
 return 1

@@ -12,7 +12,7 @@
 --       5 events   stream of this partition's transitions
 --       6 wake     topic of the dispatcher
 --       then per app      index (zset of occupied channels), totals (channel -> subscriptions),
---                         user totals (channel -> users), announced (channel -> count last told)
+--                         user totals (channel -> users), announced (channel -> count last told, user channel -> "1")
 --       then per channel  counts (hash, node -> subscriptions), own (set, users of this node), users (hash,
 --                         user -> nodes that have it), roster (hash, user -> <version>:<info>, "" -> version),
 --                         topic (of a user channel: where its watchers are told)
@@ -21,7 +21,8 @@
 --       then per channel its app (1: the first) and name, then per step: letter, channel, and
 --       n: count, is it announced, is it restored           j: user, as JSON, info, most members, restored
 --       l: user, as JSON, restored                          r: event type, event
--- reply OK and per step: n: when a user came online, us, or ""; j: version of the roster, or "" when full;
+--       u: 1 or 0 connections, event of coming or "", restored (of a user channel)
+-- reply OK and per step: n, u: when a user came online, us, or ""; j: version of the roster, or "" when full;
 --       l, r: "". Or UNREGISTERED; ALIVE (not to be reaped); STALE; LOST.
 local leases, meta, ledger, pending, events, wake = unpack(KEYS, 1, 6)
 local node, seq = ARGV[1], tonumber(ARGV[2])
@@ -64,6 +65,7 @@ end
 -- include transitions.lua
 -- include subscriptions.lua
 -- include members.lua
+-- include users.lua
 
 local replies = { "OK" }
 while at < #ARGV do
@@ -71,6 +73,8 @@ while at < #ARGV do
   local reply = ""
   if letter == "n" then
     reply = setCount(channel, tonumber(take()), take() == "1", take() == "1")
+  elseif letter == "u" then
+    reply = setOnline(channel, tonumber(take()), take(), take() == "1")
   elseif letter == "j" then
     reply = join(channel, take(), take(), take(), tonumber(take()), take() == "1")
   elseif letter == "l" then
