@@ -23,6 +23,7 @@ export function createMemoryDrivers(config: Config, parts: DriverParts): Drivers
     partitions: DEFAULT_PARTITIONS,
     now,
     append: events.append,
+    lastEventId: events.lastId,
     announce,
     wake: events.wake,
   });

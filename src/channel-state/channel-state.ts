@@ -1,6 +1,7 @@
 /** The tracker of what is in which channel, and what decides each transition. Source: architecture.md §4. */
 import type { PresenceMember, PresenceMembers } from "../protocol/presence.ts";
 import type { WebhookEvent } from "../protocol/webhook-event.ts";
+import type { ChannelSnapshot, NoSnapshot } from "./snapshot.ts";
 
 /** How long a channel or member may be gone before webhooks say so, in ms (protocol.md §7.5). */
 export const LEAVE_GRACE_MS = 3_000;
@@ -91,6 +92,15 @@ export interface ChannelState {
   ): ReadonlyMap<string, ChannelCounts> | Promise<ReadonlyMap<string, ChannelCounts>>;
   /** The members of a presence channel, empty when there are none. */
   users(appId: string, channel: string): PresenceMembers | Promise<PresenceMembers>;
+  /**
+   * What webhooks have told so far of the app's channels in one partition, 0 and up, whose name begins with
+   * `prefix` (empty: all): a channel or member in the grace is still there. Of one moment with its revision.
+   */
+  snapshot(
+    appId: string,
+    partition: number,
+    prefix: string,
+  ): ChannelSnapshot | NoSnapshot | Promise<ChannelSnapshot | NoSnapshot>;
   /** Stops timers and lets go. Pending leaves: see the driver (memory appends them first). */
   close(): Promise<void>;
 }

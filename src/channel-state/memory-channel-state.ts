@@ -11,13 +11,17 @@ import type { Pending } from "./memory-channel-record.ts";
 import { createMemoryChannels, type TransitionCounters } from "./memory-channels.ts";
 import { createOnlineUsers } from "./memory-online-users.ts";
 import { createSchedule } from "./memory-schedule.ts";
+import { takeSnapshot } from "./memory-snapshot.ts";
 import { createSubscriptionCounts } from "./memory-subscription-count.ts";
+import { MAX_SNAPSHOT_ENTRIES } from "./snapshot.ts";
 
 export interface MemoryChannelStateParts {
   readonly partitions: number;
   /** Epoch ms. */
   readonly now: () => number;
   readonly append: AppendEvent;
+  /** Id of the last event appended to the partition's stream; lower than every id when there is none. */
+  readonly lastEventId: (partition: number) => string;
   readonly announce: Announcements;
   /**
    * Called when something becomes the earliest due of its partition: sweep it then, or ask `nextDueMs` anew.
@@ -26,6 +30,8 @@ export interface MemoryChannelStateParts {
   readonly wake: (partition: number) => void;
   /** Lets those who take events out of the streams have a turn. @default a millisecond */
   readonly pause?: () => Promise<unknown>;
+  /** @default {@link MAX_SNAPSHOT_ENTRIES} */
+  readonly maxSnapshotEntries?: number;
 }
 
 /** What is settled in one turn: streams are bounded, and nothing leaves them while a turn lasts. */
@@ -53,7 +59,8 @@ export interface MemoryChannelStateSizes {
 
 /** Owns no timer: nothing that is delayed happens until somebody sweeps. */
 export function createMemoryChannelState(parts: MemoryChannelStateParts): MemoryChannelState {
-  const { partitions, now, append, announce, wake } = parts;
+  const { partitions, now, append, lastEventId, announce, wake } = parts;
+  const maxSnapshotEntries = parts.maxSnapshotEntries ?? MAX_SNAPSHOT_ENTRIES;
   // As long as the dispatcher waits after a wake-up, and begun later: it has had its turn before this one goes on.
   const pause = parts.pause ?? (() => pauseFor(1));
   const delaysMs = [LEAVE_GRACE_MS, COUNT_WINDOW_MS];
@@ -103,6 +110,11 @@ export function createMemoryChannelState(parts: MemoryChannelStateParts): Memory
     channels: channels.occupied,
     // A copy: what is read for the HTTP API may be kept across turns.
     users: (appId, channel) => new Map(channels.members(appId, channel)),
+    snapshot(appId, partition, prefix) {
+      if (partition >= partitions) return "no partition";
+      const records = channels.records(appId);
+      return takeSnapshot(records, partition, prefix, lastEventId(partition), maxSnapshotEntries);
+    },
     sweep(partition) {
       settleUntil(partition, now(), SETTLED_AT_ONCE);
       return schedule.nextDueMs(partition);

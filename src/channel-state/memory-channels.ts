@@ -43,6 +43,8 @@ export interface MemoryChannels {
   members(appId: string, name: string): PresenceMembers;
   counts(appId: string, name: string): ChannelCounts;
   occupied(appId: string, prefix: string): ReadonlyMap<string, ChannelCounts>;
+  /** Everything of the app. Read it in this turn, do not keep it. */
+  records(appId: string): Iterable<ChannelRecord>;
   /** The member's leave, taken from the schedule, is due. */
   memberLeaveEnded(channel: ChannelRecord, userId: string): void;
   /** The channel's leave, taken from the schedule, is due. */
@@ -152,6 +154,7 @@ export function createMemoryChannels(
       }
       return found;
     },
+    records: (appId) => channels.of(appId).values(),
     memberLeaveEnded(channel, userId) {
       channel.leavingMembers?.delete(userId);
       counters.membersRemoved += 1;

@@ -16,6 +16,7 @@ import { createReader } from "./redis-reader.ts";
 import { readChannels, readCounts } from "./redis-reads.ts";
 import { createRecords } from "./redis-records.ts";
 import { readRoster } from "./redis-roster.ts";
+import { readSnapshot } from "./redis-snapshot.ts";
 import {
   createRedisStateCounters,
   REDIS_STATE_DEFAULTS,
@@ -196,6 +197,11 @@ export function createRedisChannelState(parts: RedisChannelStateParts): RedisCha
       reader.read(lanes.unsettled(appId), () => readChannels(redis, appId, prefix)),
     users: (appId, name) =>
       reader.read(known(appId, name), async () => (await readRoster(redis, appId, name)).members),
+    snapshot(appId, p, prefix) {
+      if (p >= redis.keys.partitions) return "no partition";
+      const unsettled = [...lanes.unsettled(appId)].filter(({ partition }) => partition === p);
+      return reader.read(unsettled, () => readSnapshot(context, confirmEpoch, p, appId, prefix));
+    },
     async close() {
       if (isClosing) return;
       for (const channel of lanes.all()) leave(channel);

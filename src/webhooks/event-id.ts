@@ -8,6 +8,8 @@
 /** Gives a partition's stream its next id: later than every one before, also when the clock steps back. */
 export interface EventIds {
   next(nowMs: number): string;
+  /** The id given last; lower than every other before the first. */
+  last(): string;
 }
 
 export function createEventIds(epochMs: number, partition: number): EventIds {
@@ -24,6 +26,7 @@ export function createEventIds(epochMs: number, partition: number): EventIds {
       }
       return `${prefix}${lastMs}-${seq}`;
     },
+    last: () => `${prefix}${lastMs}-${seq}`,
   };
 }
 

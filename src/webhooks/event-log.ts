@@ -45,6 +45,8 @@ export interface EventLog {
   listen(wake: (partition: number) => void): void;
   /** A partition's events that nobody has routed yet. */
   stream(partition: number): Fifo;
+  /** Id of the partition's last event, wherever it is by now; lower than every id when there is none yet. */
+  lastId(partition: number): string;
   readonly counters: {
     readonly appended: number;
     /** No webhook wanted them. */
@@ -121,6 +123,7 @@ export function createEventLog(parts: EventLogParts): EventLog {
       listener = wake;
     },
     stream: (partition) => streamOf(partition).events,
+    lastId: (partition) => streamOf(partition).ids.last(),
     counters,
   };
 }

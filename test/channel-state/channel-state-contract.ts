@@ -18,6 +18,7 @@ import {
   WITHIN_GRACE_MS,
 } from "./channel-state-under-test.ts";
 import { onlineUserRules } from "./online-user-rules.ts";
+import { snapshotRules } from "./snapshot-rules.ts";
 import { subscriptionCountRules } from "./subscription-count-rules.ts";
 
 const ROOM = "presence-room";
@@ -296,6 +297,7 @@ export function channelStateContract(
 
     subscriptionCountRules(rule);
     onlineUserRules(rule);
+    snapshotRules(rule);
   });
 }
 

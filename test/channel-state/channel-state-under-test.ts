@@ -8,10 +8,17 @@ export interface ChannelStateUnderTest {
   readonly state: ChannelState;
   /** The events appended for the channel, in order: the JSON of each. */
   appended(appId: string, channel: string): readonly string[] | Promise<readonly string[]>;
+  /** Every event so far, of a partition in order. */
+  decided(): readonly DecidedEvent[] | Promise<readonly DecidedEvent[]>;
   /** What this node's sockets were told, in order, in the words of {@link announced}. */
   announced(): readonly string[];
   /** Lets everything that was called so far take effect, then `ms` pass, and what is due be settled. */
   advance(ms: number): Promise<void>;
+}
+
+export interface DecidedEvent {
+  readonly id: string;
+  readonly json: string;
 }
 
 /** An announcement, as the tests write it down. */
@@ -29,6 +36,10 @@ export type Rule = (
 ) => void;
 
 export const APP = "1";
+
+/** What every state under test is opened with. */
+export const PARTITIONS_UNDER_TEST = 4;
+export const MAX_SNAPSHOT_ENTRIES_UNDER_TEST = 100;
 
 /** Just inside the grace, with room for a driver whose clock cannot be stopped. */
 export const WITHIN_GRACE_MS = LEAVE_GRACE_MS / 3;

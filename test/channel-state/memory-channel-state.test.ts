@@ -13,6 +13,7 @@ channelStateContract("memory", () => {
   return {
     state: opened.state,
     appended: (appId, channel) => jsonOf(opened.log, appId, channel),
+    decided: () => opened.log,
     announced: () => opened.announcements.map(({ text }) => text),
     advance: async (ms) => opened.advance(ms),
   };
@@ -24,6 +25,7 @@ channelStateContract("delayed memory", () => {
   return {
     state: createDelayedChannelState(opened.state, calls),
     appended: (appId, channel) => jsonOf(opened.log, appId, channel),
+    decided: () => opened.log,
     announced: () => opened.announcements.map(({ text }) => text),
     async advance(ms) {
       await calls.settled();

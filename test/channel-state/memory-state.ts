@@ -3,9 +3,16 @@ import {
   createMemoryChannelState,
   type MemoryChannelState,
 } from "../../src/channel-state/memory-channel-state.ts";
-import { announced } from "./channel-state-under-test.ts";
+import { partitionOf } from "../../src/protocol/partition.ts";
+import { createEventIds } from "../../src/webhooks/event-id.ts";
+import {
+  announced,
+  MAX_SNAPSHOT_ENTRIES_UNDER_TEST,
+  PARTITIONS_UNDER_TEST,
+} from "./channel-state-under-test.ts";
 
 export interface AppendedEvent {
+  readonly id: string;
   readonly atMs: number;
   readonly appId: string;
   readonly channel: string;
@@ -27,7 +34,7 @@ export interface OpenedMemoryState {
   sleep(ms: number): void;
 }
 
-export const PARTITIONS = 4;
+export const PARTITIONS = PARTITIONS_UNDER_TEST;
 
 export function openMemoryState(): OpenedMemoryState {
   let nowMs = 1_000_000;
@@ -38,13 +45,19 @@ export function openMemoryState(): OpenedMemoryState {
   /** When to sweep each partition: as a dispatcher knows it, which is from `wake` and `sweep` alone. */
   const alarms = new Map<number, number>();
   const toSweep = new Set<number>();
+  const ids = Array.from({ length: PARTITIONS }, (_, p) => createEventIds(1_000_000, p));
+  const idsOf = (partition: number) => ids[partition] ?? createEventIds(0, partition);
   const tell = (text: string) => announcements.push({ atMs: nowMs, text });
 
   const state = createMemoryChannelState({
     partitions: PARTITIONS,
     now: () => nowMs,
-    append: (appId, channel, { type, json }) =>
-      log.push({ atMs: nowMs, appId, channel, type, json }),
+    append(appId, channel, { type, json }) {
+      const id = idsOf(partitionOf(appId, channel, PARTITIONS)).next(nowMs);
+      log.push({ id, atMs: nowMs, appId, channel, type, json });
+    },
+    lastEventId: (partition) => idsOf(partition).last(),
+    maxSnapshotEntries: MAX_SNAPSHOT_ENTRIES_UNDER_TEST,
     announce: {
       memberAdded: (_app, channel, { userId, userInfoJson }) =>
         tell(announced.memberAdded(channel, userId, userInfoJson)),

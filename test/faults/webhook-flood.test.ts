@@ -30,6 +30,7 @@ async function open(t: TestContext) {
   const state: MemoryChannelState = createMemoryChannelState({
     ...parts,
     append: events.append,
+    lastEventId: events.lastId,
     announce: {
       memberAdded: nothing,
       memberRemoved: nothing,

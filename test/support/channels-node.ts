@@ -102,6 +102,7 @@ export function createChannelsNode(options: ChannelsNodeOptions = {}): ChannelsN
     partitions: PARTITIONS,
     now,
     append,
+    lastEventId: (partition) => `1-${partition}-0-${events.length}`,
     announce: createAnnouncements(locals, delivery, watchers),
     wake() {},
   });

@@ -41,6 +41,8 @@ export function createDelayedChannelState(state: ChannelState, calls: DelayedCal
     channels: (appId, prefix) => calls.askAll(() => state.channels(appId, prefix)),
     users: (appId, channel) =>
       calls.ask(channelKey(appId, channel), () => state.users(appId, channel)),
+    snapshot: (appId, partition, prefix) =>
+      calls.askAll(() => state.snapshot(appId, partition, prefix)),
     async close() {
       await calls.settled();
       await state.close();

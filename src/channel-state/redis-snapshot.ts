@@ -1,0 +1,71 @@
+/** What webhooks have told of a partition, read in one step: lua/snapshot. */
+import { readScript, textsOf, unexpectedReply } from "./redis-script.ts";
+import type { StateContext } from "./redis-state-context.ts";
+import type { ChannelSnapshot, NoSnapshot } from "./snapshot.ts";
+
+const SNAPSHOT = readScript("snapshot", 6);
+
+/**
+ * `confirmEpoch`: is the data that which this node is registered in? Rejects with RedisUnavailableError, and
+ * with an Error while Redis has lost the state and nodes tell it anew.
+ */
+export async function readSnapshot(
+  { redis, counters, settings }: StateContext,
+  confirmEpoch: (partition: number, epoch: number) => boolean,
+  p: number,
+  appId: string,
+  prefix: string,
+): Promise<ChannelSnapshot | NoSnapshot> {
+  const { commands, keys } = redis;
+  const its = [
+    keys.key(p, "meta"),
+    keys.key(p, "pend"),
+    keys.key(p, "ev"),
+    keys.key(p, "i", appId),
+    keys.key(p, "un", appId),
+    keys.key(p, "pu", appId, ""),
+  ];
+  // Names are ASCII, so no name that begins with the prefix comes after this byte.
+  const range = prefix === "" ? ["-", "+"] : [`[${prefix}`, `(${prefix}\x7f`];
+  const args = [appId, prefix, ...range, settings.maxSnapshotEntries];
+  const reply = await commands.runScript(SNAPSHOT, its, args);
+  if (!Array.isArray(reply)) throw unexpectedReply(SNAPSHOT, reply);
+  const [status, epoch, restoreMs, place, subscribed, members, leaving] = reply;
+  if (!confirmEpoch(p, Number(epoch))) {
+    counters.foreignEpochs += 1;
+    throw new Error(`Redis has lost the state of partition ${p}.`);
+  }
+  if (Number(restoreMs) > 0) {
+    throw new Error(
+      `What Redis has lost of partition ${p} comes back for another ${restoreMs} ms.`,
+    );
+  }
+  if (status === "TOO MANY") return "too many";
+  if (status !== "OK") throw unexpectedReply(SNAPSHOT, reply);
+  return {
+    // As the outbox names its events (architecture.md §5).
+    revision: `${epoch}-${p}-${place}`,
+    channels: channelsOf(textsOf(SNAPSHOT, subscribed), members, textsOf(SNAPSHOT, leaving)),
+  };
+}
+
+/** `members`: a channel, then the list of its users, and so on. `leaving`: as they are called in `pend`. */
+function channelsOf(
+  subscribed: readonly string[],
+  members: unknown,
+  leaving: readonly string[],
+): ReadonlyMap<string, ReadonlySet<string>> {
+  if (!Array.isArray(members)) throw unexpectedReply(SNAPSHOT, members);
+  const channels = new Map<string, Set<string>>();
+  for (const name of subscribed) channels.set(name, new Set());
+  for (let i = 0; i + 1 < members.length; i += 2) {
+    channels.set(String(members[i]), new Set(textsOf(SNAPSHOT, members[i + 1])));
+  }
+  for (const each of leaving) {
+    const [kind, , name = "", userJson = ""] = each.split("\0");
+    const users = channels.get(name) ?? new Set();
+    channels.set(name, users);
+    if (kind === "m") users.add(String(JSON.parse(userJson)));
+  }
+  return channels;
+}
