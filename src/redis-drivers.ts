@@ -42,18 +42,19 @@ export function createRedisDrivers(
     log: log("redis"),
   });
   const { publishCommand } = bus;
+  const outbox = createRedisOutbox({
+    redis,
+    keys,
+    owner: nodeId,
+    sweep: state.sweep,
+    now,
+    bounds: laneBounds(config),
+  });
   return {
     adapter,
     state,
     cache: createRedisCacheStore({ commands, keys, publishCommand }),
-    outbox: createRedisOutbox({
-      redis,
-      keys,
-      owner: nodeId,
-      sweep: state.sweep,
-      now,
-      bounds: laneBounds(config),
-    }),
+    outbox,
     async start() {
       await redis.connect();
       await memory.start();
@@ -67,7 +68,9 @@ export function createRedisDrivers(
       // Ends a farewell that Redis does not answer.
       await Promise.all([counts.close(), redis.close()]);
     },
+    mayServe: () => !redis.isForeign(),
     problems() {
+      if (redis.isForeign()) return ["Redis belongs to another deployment, the log says which."];
       if (!redis.isUp()) return ["Redis cannot be reached."]; // why is in the log, since anybody may read this
       const { failingPartitions } = state.health();
       const unwritten = `${failingPartitions} partitions of the channel state cannot be written.`;
@@ -82,6 +85,7 @@ export function createRedisDrivers(
       bus: bus.counters,
       adapter: adapter.counters,
       state: state.counters,
+      outbox: { owned: outbox.owned, cachedBytes: outbox.cachedBytes, ...outbox.counters },
       health: state.health(),
     }),
   };

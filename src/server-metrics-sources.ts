@@ -147,9 +147,11 @@ function endpointSample(report: EndpointReport): WebhookEndpointSample {
     delivered: counters.delivered,
     deadLettered: counters.dead,
     dropped: counters.dropped,
+    replayed: counters.replayed,
+    discarded: counters.discarded,
     queued: report.backlog,
     oldestAgeMs: report.oldestAgeMs,
     deadLetters: report.deadLetters,
-    isPaused: report.state === "paused",
+    state: report.state,
   };
 }

@@ -187,7 +187,8 @@ export const CLUSTER_METRICS: readonly ServerMetric[] = [
   ),
 ];
 
-function clusterMetric(
+/** A metric that a node has only among others. */
+export function clusterMetric(
   type: "counter" | "gauge",
   name: string,
   help: string,

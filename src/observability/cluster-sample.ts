@@ -30,12 +30,26 @@ export interface ClusterSample {
     readonly publishFailures: number;
   };
   readonly state: StateCounts;
+  readonly outbox: OutboxSample;
   /** Now. */
   readonly health: {
     readonly failingPartitions: number;
     readonly backlog: number;
     readonly leaseAgeMs: number | undefined;
   };
+}
+
+/** The webhook outbox, as this node dispatches from it. */
+export interface OutboxSample {
+  /** Partitions, now. */
+  readonly owned: number;
+  /** Events of theirs that are kept in memory, now. */
+  readonly cachedBytes: number;
+  readonly claims: number;
+  readonly lost: number;
+  readonly failures: number;
+  readonly wakeUps: number;
+  readonly evictions: number;
 }
 
 export interface RedisCallCounts {

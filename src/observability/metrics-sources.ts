@@ -35,7 +35,12 @@ export interface ChannelTotals {
   readonly members: number;
 }
 
-/** One webhook endpoint. Events are counted one by one, attempts by POST. */
+/** Every state has a series, so that an alert on one of them never looks at nothing. */
+export const WEBHOOK_ENDPOINT_STATES = ["healthy", "backing_off", "paused"] as const;
+
+export type WebhookEndpointState = (typeof WEBHOOK_ENDPOINT_STATES)[number];
+
+/** One webhook endpoint. Waiting events and dead letters are those that this node looks after. Events are counted one by one, attempts by POST. */
 export interface WebhookEndpointSample {
   readonly appId: string;
   /** Its id: as configured, or derived from the url. */
@@ -45,13 +50,17 @@ export interface WebhookEndpointSample {
   readonly delivered: number;
   readonly deadLettered: number;
   readonly dropped: number;
+  /** Dead letters sent again, counted each time. */
+  readonly replayed: number;
+  /** Dropped by an operator, whether they waited or were dead letters. */
+  readonly discarded: number;
   /** Waiting now. */
   readonly queued: number;
   /** 0 when nothing waits. */
   readonly oldestAgeMs: number;
   /** Kept now. */
   readonly deadLetters: number;
-  readonly isPaused: boolean;
+  readonly state: WebhookEndpointState;
 }
 
 /** Webhook events that are in no endpoint's queue. */

@@ -21,7 +21,7 @@ export function metricsTable(descriptions: readonly MetricDescription[], prefix:
     const name = full.slice(prefix.length);
     const isCompatible = compatible.has(name) || name.startsWith("horizontal_adapter_");
     const isNode = /^(process|nodejs)_/.test(name);
-    const isCluster = /^(redis|node|state)_/.test(name);
+    const isCluster = /^(redis|node|state|outbox)_/.test(name);
     const mine = isCluster ? cluster : /^webhook_/.test(name) ? webhooks : own;
     const group = isCompatible ? byApp : isNode ? node : mine;
     group?.push({ name, ...rest });

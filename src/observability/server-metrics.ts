@@ -3,6 +3,7 @@ import { CLUSTER_METRICS, REDIS_COMMAND_DURATION } from "./cluster-metrics.ts";
 import { ADAPTER_RESOLVE_TIME, COMPATIBLE_METRICS } from "./compatible-metrics.ts";
 import type { HistogramDefinition, MetricsRegistry } from "./metrics-registry.ts";
 import type { ServerMetricsSources } from "./metrics-sources.ts";
+import { OUTBOX_METRICS } from "./outbox-metrics.ts";
 import { OWN_METRICS } from "./own-metrics.ts";
 import { WEBHOOK_METRICS } from "./webhook-metrics.ts";
 
@@ -27,10 +28,17 @@ export const WEBHOOK_DELIVERY_LATENCY: HistogramDefinition = {
   name: "webhook_delivery_latency_seconds",
   help: "Time from the decision of a webhook event to the 2xx of its endpoint.",
   labels: ["app_id", "endpoint"],
-  buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300],
+  // Up to hours: an event waits for as long as its endpoint is down.
+  buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200, 28_800],
 };
 
-const ALL_METRICS = [...COMPATIBLE_METRICS, ...OWN_METRICS, ...WEBHOOK_METRICS, ...CLUSTER_METRICS];
+const ALL_METRICS = [
+  ...COMPATIBLE_METRICS,
+  ...OWN_METRICS,
+  ...WEBHOOK_METRICS,
+  ...CLUSTER_METRICS,
+  ...OUTBOX_METRICS,
+];
 
 /** Puts every metric into `registry` and answers what the rooms' callbacks are wired to. */
 export function registerServerMetrics(

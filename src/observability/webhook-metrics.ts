@@ -1,5 +1,6 @@
 /** Whether webhooks arrive: what was queued, tried, delivered and given up, by endpoint. */
-import type { WebhookEndpointSample } from "./metrics-sources.ts";
+import type { Sample } from "./metrics-registry.ts";
+import { WEBHOOK_ENDPOINT_STATES, type WebhookEndpointSample } from "./metrics-sources.ts";
 import { type ServerMetric, samplesBy } from "./server-metric.ts";
 
 export const WEBHOOK_METRICS: readonly ServerMetric[] = [
@@ -47,13 +48,13 @@ export const WEBHOOK_METRICS: readonly ServerMetric[] = [
   metricByEndpoint(
     "gauge",
     "webhook_queued_events",
-    "Webhook events that wait for an endpoint.",
+    "Webhook events that wait for an endpoint, in the partitions that this node dispatches: the sum over nodes is all.",
     (endpoint) => endpoint.queued,
   ),
   metricByEndpoint(
     "gauge",
     "webhook_oldest_event_age_seconds",
-    "Age of the oldest webhook event that waits for an endpoint, 0 when none does.",
+    "Age of the oldest of them, 0 when none waits: the highest of all nodes counts.",
     (endpoint) => endpoint.oldestAgeMs / 1e3,
   ),
   metricByEndpoint(
@@ -65,7 +66,7 @@ export const WEBHOOK_METRICS: readonly ServerMetric[] = [
   metricByEndpoint(
     "gauge",
     "webhook_dead_letters",
-    "Dead letters kept for an endpoint.",
+    "Dead letters kept for an endpoint, in the partitions that this node dispatches.",
     (endpoint) => endpoint.deadLetters,
   ),
   metricByEndpoint(
@@ -75,12 +76,35 @@ export const WEBHOOK_METRICS: readonly ServerMetric[] = [
     (endpoint) => endpoint.dropped,
   ),
   metricByEndpoint(
+    "counter",
+    "webhook_events_replayed_total",
+    "Dead letters of an endpoint that were sent again, counted each time.",
+    (endpoint) => endpoint.replayed,
+  ),
+  metricByEndpoint(
+    "counter",
+    "webhook_events_discarded_total",
+    "Webhook events and dead letters of an endpoint that an operator has dropped.",
+    (endpoint) => endpoint.discarded,
+  ),
+  metricByEndpoint(
     "gauge",
     "webhook_endpoint_paused",
     "1 while an endpoint is paused, else 0.",
-    (endpoint) => (endpoint.isPaused ? 1 : 0),
+    (endpoint) => (endpoint.state === "paused" ? 1 : 0),
+  ),
+  metricByEndpoint(
+    "gauge",
+    "webhook_endpoint_state",
+    "1 for the state that this node sees an endpoint in, 0 for the others: healthy, backing_off, paused.",
+    (endpoint) => WEBHOOK_ENDPOINT_STATES.map((state) => sampleOfState(state, endpoint)),
+    "state",
   ),
 ];
+
+function sampleOfState(state: string, endpoint: WebhookEndpointSample): Sample {
+  return { labels: { state }, value: endpoint.state === state ? 1 : 0 };
+}
 
 /** `valueOfEndpoint` gives the endpoint's value, or samples that have the label `more` besides. */
 function metricByEndpoint(

@@ -12,8 +12,10 @@ export interface EndpointCounters {
   dead: number;
   /** Dead letters that fell out by count or age: lost. */
   dropped: number;
-  /** Dead letters sent again, as often as they were. */
+  /** Dead letters put back into a lane by an operator at this node. */
   replayed: number;
+  /** Events that an operator has dropped: dead letters, or what waited. */
+  discarded: number;
 }
 
 export function createEndpointCounters(): EndpointCounters {
@@ -24,6 +26,7 @@ export function createEndpointCounters(): EndpointCounters {
     dead: 0,
     dropped: 0,
     replayed: 0,
+    discarded: 0,
   };
 }
 

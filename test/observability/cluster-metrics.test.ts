@@ -46,6 +46,13 @@ describe("cluster metrics", () => {
     assert.equal(value("state_losses_total", { lost: "writes" }), 19);
     assert.equal(value("state_reaped_nodes_total"), 20);
     assert.equal(value("state_reaped_channels_total"), 21);
+    assert.equal(value("outbox_partitions_owned"), 27);
+    assert.equal(value("outbox_cached_bytes"), 28);
+    assert.equal(value("outbox_partition_claims_total"), 29);
+    assert.equal(value("outbox_lost_total"), 30);
+    assert.equal(value("outbox_failures_total"), 31);
+    assert.equal(value("outbox_wake_ups_total"), 32);
+    assert.equal(value("outbox_cache_evictions_total"), 33);
     assert.equal(value("redis_command_duration_seconds", { command: "write" }), 0);
   });
 

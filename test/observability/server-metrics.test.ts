@@ -71,6 +71,11 @@ describe("registerServerMetrics", () => {
     assert.equal(value("webhook_events_total", { ...endpoint, type: "channel_occupied" }), 3);
     assert.equal(value("webhook_attempts_total", { ...endpoint, outcome: "timeout" }), 1);
     assert.equal(value("webhook_oldest_event_age_seconds", endpoint), 1.5);
+    assert.equal(value("webhook_events_replayed_total", endpoint), 5);
+    assert.equal(value("webhook_events_discarded_total", endpoint), 6);
+    assert.equal(value("webhook_endpoint_paused", endpoint), 0);
+    assert.equal(value("webhook_endpoint_state", { ...endpoint, state: "healthy" }), 0);
+    assert.equal(value("webhook_endpoint_state", { ...endpoint, state: "backing_off" }), 1);
     assert.equal(value("webhook_unrouted_events"), 2);
     assert.equal(value("webhook_held_events"), 3);
     assert.equal(value("webhook_events_overrun_total"), 4);
