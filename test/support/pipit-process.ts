@@ -1,4 +1,4 @@
-/** A node in a process of its own, run from the sources, for tests that kill it or start it into trouble. */
+/** A node in a process of its own, for tests that kill it or start it into trouble. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -42,16 +42,25 @@ export function nodeConfig(
   };
 }
 
+export interface SpawnOptions {
+  /** Runs what the last build has made, which starts in half the time, and not the sources. */
+  readonly isBuilt?: boolean;
+}
+
 /** Does not wait until it listens: see {@link listening}. Killed when the test ends. */
-export function spawnPipit(t: Pick<TestContext, "after">, config: ConfigInput): PipitProcess {
+export function spawnPipit(
+  t: Pick<TestContext, "after">,
+  config: ConfigInput,
+  { isBuilt = false }: SpawnOptions = {},
+): PipitProcess {
   const folder = mkdtempSync(join(tmpdir(), "pipit-node-"));
   const file = join(folder, "config.json");
   writeFileSync(file, JSON.stringify(config));
-  const child = spawn(
-    process.execPath,
-    ["--import", "tsx", "src/main.ts", "start", "--config", file],
-    { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] },
-  );
+  const program = isBuilt ? ["dist/main.js"] : ["--import", "tsx", "src/main.ts"];
+  const child = spawn(process.execPath, [...program, "start", "--config", file], {
+    cwd: ROOT,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const exited = once(child, "exit");
   t.after(async () => {
     kill(child, "SIGKILL");

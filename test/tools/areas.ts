@@ -9,6 +9,7 @@ export const OWN_AREAS = [
   INTEGRATION,
   "cluster",
   "faults",
+  "chaos",
   "browser",
   "demo",
   "packaging",

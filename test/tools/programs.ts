@@ -21,7 +21,7 @@ export const REDIS: Program = {
   name: "Redis",
   binaries: ["redis-server"],
   debianPackage: "redis-server",
-  areas: ["unit", "cluster", "faults", "demo"],
+  areas: ["unit", "cluster", "faults", "chaos", "demo"],
 };
 
 export const CHROMIUM: Program = {

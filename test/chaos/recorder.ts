@@ -1,0 +1,209 @@
+/**
+ * Knows which webhooks had to come, from what clients did, and holds what came against it.
+ *
+ * An event *may come* as soon as a client acts, and is *owed* once it is known to be decided: what a node took
+ * and had not yet told Redis when it was killed is neither lost nor invented. Each event has a key of its own,
+ * since channels are occupied once, members come once, and client events are numbered.
+ */
+import { compareEventIds } from "../../src/webhooks/event-id.ts";
+import type { ReceivedWebhook } from "../support/webhook-receiver.ts";
+
+export interface Recorder {
+  /** From now on deliveries to the endpoint are expected, of the events that it wants. */
+  addEndpoint(id: string, wants?: (event: Expected) => boolean): void;
+  /** A client acts. Within a channel, events are to arrive in the order of these calls. `dueMs`: when it is decided. */
+  mayCome(type: string, channel: string, detail?: string, dueMs?: number): Expected;
+  /** It is decided, so it must arrive. */
+  owe(event: Expected): void;
+  /** It must arrive where `cause` has arrived. */
+  oweAfter(event: Expected, cause: Expected): void;
+  arrived(endpointId: string, delivery: Arrival): void;
+  /** How many owed events have not arrived, over all endpoints, or at one. */
+  waiting(endpointId?: string): number;
+  /** First arrivals at an endpoint, in order: for how long each had been on its way. */
+  delaysMs(endpointId: string): readonly number[];
+  verdict(): Verdict;
+}
+
+export interface Expected {
+  readonly type: string;
+  readonly channel: string;
+  readonly key: string;
+  /** Its place among the events of its channel. */
+  readonly place: number;
+  /** When it was, or is to be, decided, epoch ms. */
+  readonly dueMs: number;
+  isOwed: boolean;
+  cause: Expected | undefined;
+}
+
+/** A POST that reached an endpoint, answered or not. */
+export interface Arrival {
+  readonly ids: readonly string[];
+  readonly events: readonly ReceivedWebhook[];
+  readonly atMs: number;
+  /** The server library accepts it, and so does the rule of the Python library. */
+  readonly isAccepted: boolean;
+}
+
+export interface Verdict {
+  /** Owed events times the endpoints that want them. */
+  readonly events: number;
+  readonly lost: readonly Expected[];
+  /** Keys that nobody caused, that the endpoint does not want, or that came under a second id. */
+  readonly invented: readonly string[];
+  /** First arrivals that came after a later event of their channel. */
+  readonly unordered: number;
+  readonly repeats: number;
+  /** Deliveries that a receiver would have refused. */
+  readonly refused: number;
+  readonly worstDelayMs: number;
+}
+
+interface Place {
+  readonly wants: (event: Expected) => boolean;
+  readonly idByKey: Map<string, string>;
+  readonly keyById: Map<string, string>;
+  readonly lastByChannel: Map<string, { id: string; place: number }>;
+  readonly delaysMs: number[];
+  readonly invented: string[];
+  unordered: number;
+  repeats: number;
+  refused: number;
+  /** Owed without a condition, wanted, and not here yet. */
+  waiting: number;
+}
+
+export function createRecorder(): Recorder {
+  const expected = new Map<string, Expected>();
+  const conditional = new Set<Expected>();
+  const lengths = new Map<string, number>();
+  const places = new Map<string, Place>();
+
+  function placeOf(endpointId: string): Place {
+    const place = places.get(endpointId);
+    if (place === undefined) throw new Error(`Nobody expects deliveries to ${endpointId}.`);
+    return place;
+  }
+
+  function isOwedAt({ wants, idByKey }: Place, event: Expected): boolean {
+    const { isOwed, cause } = event;
+    return wants(event) && (isOwed || (cause !== undefined && idByKey.has(cause.key)));
+  }
+
+  function lacks(place: Place, event: Expected): boolean {
+    return isOwedAt(place, event) && !place.idByKey.has(event.key);
+  }
+
+  function waitingAt(place: Place): number {
+    let { waiting } = place;
+    for (const event of conditional) if (lacks(place, event)) waiting += 1;
+    return waiting;
+  }
+
+  function take(place: Place, id: string, webhook: ReceivedWebhook, atMs: number): void {
+    const key = keyOf(webhook.name, webhook.channel, detailOf(webhook));
+    const known = place.keyById.get(id);
+    if (known !== undefined) {
+      if (known === key) place.repeats += 1;
+      else place.invented.push(`${key} under the id of ${known}`);
+      return;
+    }
+    place.keyById.set(id, key);
+    const event = expected.get(key);
+    if (event === undefined || !place.wants(event) || place.idByKey.has(key)) {
+      place.invented.push(key);
+      return;
+    }
+    place.idByKey.set(key, id);
+    if (event.isOwed && event.cause === undefined) place.waiting -= 1;
+    place.delaysMs.push(Math.max(0, atMs - event.dueMs));
+    const last = place.lastByChannel.get(event.channel);
+    if (last && (last.place > event.place || compareEventIds(last.id, id) >= 0)) {
+      place.unordered += 1;
+    }
+    place.lastByChannel.set(event.channel, { id, place: event.place });
+  }
+
+  return {
+    addEndpoint(id, wants = () => true) {
+      const none = { unordered: 0, repeats: 0, refused: 0, waiting: 0 };
+      places.set(id, {
+        wants,
+        idByKey: new Map(),
+        keyById: new Map(),
+        lastByChannel: new Map(),
+        delaysMs: [],
+        invented: [],
+        ...none,
+      });
+    },
+    mayCome(type, channel, detail = "", dueMs = Date.now()) {
+      const key = keyOf(type, channel, detail);
+      if (expected.has(key))
+        throw new Error(`${key} is caused twice: nobody could tell them apart.`);
+      const place = lengths.get(channel) ?? 0;
+      lengths.set(channel, place + 1);
+      const event = { type, channel, key, place, dueMs, isOwed: false, cause: undefined };
+      expected.set(key, event);
+      return event;
+    },
+    owe(event) {
+      if (event.isOwed) return;
+      event.isOwed = true;
+      event.cause = undefined;
+      conditional.delete(event);
+      for (const place of places.values()) {
+        if (place.wants(event) && !place.idByKey.has(event.key)) place.waiting += 1;
+      }
+    },
+    oweAfter(event, cause) {
+      event.cause = cause;
+      conditional.add(event);
+    },
+    arrived(endpointId, { ids, events, atMs, isAccepted }) {
+      const place = placeOf(endpointId);
+      if (!isAccepted || ids.length !== events.length) place.refused += 1;
+      for (const [n, event] of events.entries()) take(place, ids[n] ?? "", event, atMs);
+    },
+    waiting(endpointId) {
+      const asked = endpointId === undefined ? [...places.values()] : [placeOf(endpointId)];
+      return asked.reduce((sum, place) => sum + waitingAt(place), 0);
+    },
+    delaysMs: (endpointId) => placeOf(endpointId).delaysMs,
+    verdict() {
+      const lost: Expected[] = [];
+      const all = [...places.values()];
+      let events = 0;
+      for (const event of expected.values()) {
+        for (const place of all) {
+          if (!isOwedAt(place, event)) continue;
+          events += 1;
+          if (!place.idByKey.has(event.key)) lost.push(event);
+        }
+      }
+      const sum = (read: (place: Place) => number) => all.reduce((n, place) => n + read(place), 0);
+      return {
+        events,
+        lost,
+        invented: all.flatMap(({ invented }) => invented),
+        unordered: sum(({ unordered }) => unordered),
+        repeats: sum(({ repeats }) => repeats),
+        refused: sum(({ refused }) => refused),
+        worstDelayMs: all.reduce(
+          (worst, place) => place.delaysMs.reduce((most, ms) => Math.max(most, ms), worst),
+          0,
+        ),
+      };
+    },
+  };
+}
+
+function keyOf(type: string, channel: string, detail: string): string {
+  return `${type} ${channel} ${detail}`;
+}
+
+/** What tells an event from the others of its type and channel: the number of a client event, or the member. */
+function detailOf({ name, data, user_id }: ReceivedWebhook): string {
+  return name === "client_event" ? (data ?? "") : (user_id ?? "");
+}

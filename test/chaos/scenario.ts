@@ -1,0 +1,60 @@
+/** A scenario is a test that leaves one row for the table in docs/webhooks.md. */
+import { appendFileSync } from "node:fs";
+import { type TestContext, test } from "node:test";
+import type { Verdict } from "./recorder.ts";
+import { SCALE, type Scale } from "./scale.ts";
+
+export interface Row {
+  readonly scenario: string;
+  readonly events: number;
+  readonly lost: number;
+  readonly invented: number;
+  readonly unordered: number;
+  readonly repeats: number;
+  readonly worstDelayMs: number;
+  /** What else was measured. */
+  readonly note: string;
+}
+
+export interface Outcome {
+  readonly verdict: Verdict;
+  readonly note?: string;
+}
+
+const TIMEOUT_MS = 30 * 60_000;
+
+/** Runs it; the row is told, and appended to the file that `PIPIT_CHAOS_ROWS` names, one JSON object a line. */
+export function scenario(
+  name: string,
+  run: (t: TestContext, scale: Scale) => Promise<Outcome>,
+): void {
+  test(name, { timeout: TIMEOUT_MS }, async (t) => {
+    const { verdict, note = "" } = await run(t, SCALE);
+    const row = rowOf(name, verdict, note);
+    t.diagnostic(rowText(row));
+    const file = process.env.PIPIT_CHAOS_ROWS;
+    if (file) appendFileSync(file, `${JSON.stringify(row)}\n`);
+  });
+}
+
+function rowOf(name: string, verdict: Verdict, note: string): Row {
+  const { events, lost, invented, unordered, repeats, worstDelayMs } = verdict;
+  return {
+    scenario: name,
+    events,
+    lost: lost.length,
+    invented: invented.length,
+    unordered,
+    repeats,
+    worstDelayMs,
+    note,
+  };
+}
+
+/** A row of the table. */
+export function rowText(row: Row): string {
+  const { scenario: name, events, lost, invented, unordered, repeats, worstDelayMs, note } = row;
+  const counts = [events, lost, invented, unordered, repeats].map((n) => n.toLocaleString("en"));
+  const cells = [name, ...counts, `${(worstDelayMs / 1_000).toFixed(1)} s`, note];
+  return `| ${cells.join(" | ")} |`;
+}
