@@ -30,6 +30,7 @@ export function authRefusal(
   { method, path, pathPrefix }: SignedHead,
   query: ApiQuery,
   nowMs: number,
+  { servesDisabledApps }: { readonly servesDisabledApps: boolean } = { servesDisabledApps: false },
 ): Reply | undefined {
   const { keys, enabled } = app.settings;
   const key = query.authKey === undefined ? undefined : keys.get(query.authKey);
@@ -39,7 +40,7 @@ export function authRefusal(
       `auth_key is ${quoted(query.authKey)}, an enabled key of app ${quoted(app.id)} is needed.`,
     );
   }
-  if (!enabled) return errorReply(403, `App ${quoted(app.id)} is disabled.`);
+  if (!enabled && !servesDisabledApps) return errorReply(403, `App ${quoted(app.id)} is disabled.`);
   // Left out by scripts that were written against less strict servers; the libraries always send it.
   if (query.authVersion !== undefined && query.authVersion !== AUTH_VERSION) {
     return errorReply(401, `auth_version is ${quoted(query.authVersion)}, "1.0" is needed.`);

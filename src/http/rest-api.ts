@@ -16,8 +16,15 @@ import { HEALTH_METHODS, type HealthRoutes, healthRoute } from "./health-routes.
 import type { BodyWanted, HttpAnswer, HttpApi, RequestHead } from "./http-api.ts";
 import { countAnswer, createHttpCounters, type HttpCounters } from "./http-counters.ts";
 import { errorReply, quoted, type Reply } from "./reply.ts";
-import { API_ROUTES, matchRoute, type RouteMatch, UNKNOWN_ROUTE } from "./routes.ts";
+import {
+  API_ROUTES,
+  isForOperators,
+  matchRoute,
+  type RouteMatch,
+  UNKNOWN_ROUTE,
+} from "./routes.ts";
 import { createSignedRoutes } from "./signed-routes.ts";
+import type { WebhookRouteParts } from "./webhook-routes.ts";
 import { type Maybe, whenReady } from "./when-ready.ts";
 
 export interface HttpApiSettings {
@@ -31,7 +38,8 @@ export interface HttpApiSettings {
 export interface HttpApiParts {
   readonly apps: Apps;
   readonly channels: Pick<Channels, "publish" | "terminateUser" | "cached">;
-  readonly state: Pick<ChannelState, "channel" | "channels" | "users">;
+  readonly state: Pick<ChannelState, "channel" | "channels" | "users" | "snapshot">;
+  readonly webhooks?: WebhookRouteParts | undefined;
   readonly health: HealthRoutes;
   readonly settings: HttpApiSettings;
   /** The time of day, in ms. */
@@ -65,12 +73,13 @@ const NO_BODY = Buffer.alloc(0);
 const UNAVAILABLE_CODE = /^PIPIT_[A-Z]+_UNAVAILABLE$/;
 
 export function createHttpApi(parts: HttpApiParts): RestApi {
-  const { apps, channels, state, health, settings, now, elapsedMs, observeRequest, log } = parts;
+  const { apps, channels, state, webhooks, health, settings, now, elapsedMs, observeRequest, log } =
+    parts;
   const { pathPrefix, maxBodyBytes } = settings;
   const counters = createHttpCounters();
   const cors = createCors(settings.corsOrigins);
   const rates = createApiRates(now);
-  const answerSigned = createSignedRoutes({ channels, state, rates });
+  const answerSigned = createSignedRoutes({ channels, state, webhooks, rates });
 
   let requests = 0;
 
@@ -209,7 +218,9 @@ export function createHttpApi(parts: HttpApiParts): RestApi {
   ): Maybe<Reply | BodyWanted> {
     const { method, contentLength } = visit.head;
     visit.app = app;
-    const refusal = authRefusal(app, { method, path: visit.path, pathPrefix }, query, now());
+    const refusal = authRefusal(app, { method, path: visit.path, pathPrefix }, query, now(), {
+      servesDisabledApps: isForOperators(match.name),
+    });
     if (refusal !== undefined) return refusal;
 
     const isRead = API_ROUTES[match.name].method === "GET";

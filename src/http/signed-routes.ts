@@ -1,21 +1,24 @@
 /** What each route does, once the request is known to come from the app's backend. Source: protocol.md §6. */
-import { isUtf8 } from "node:buffer";
 import type { App } from "../apps/app.ts";
 import type { ChannelState } from "../channel-state/channel-state.ts";
 import type { Channels } from "../channels/channels.ts";
 import type { ApiQuery } from "../protocol/api-query.ts";
 import type { ApiRates } from "./api-rates.ts";
 import { bodyRefusal } from "./authorize.ts";
+import { withJson } from "./json-body.ts";
 import { publishBatch, publishOne } from "./publish-routes.ts";
 import { readChannel, readChannels, readUsers } from "./read-routes.ts";
 import { EMPTY_REPLY, errorReply, type Reply } from "./reply.ts";
 import type { RouteMatch } from "./routes.ts";
+import { readSnapshot } from "./webhook-snapshot.ts";
+import { createWebhookRoutes, type WebhookRouteParts } from "./webhook-routes.ts";
 import { type Maybe, whenReady } from "./when-ready.ts";
 
 export interface SignedRouteParts {
   readonly channels: Pick<Channels, "publish" | "terminateUser" | "cached">;
-  readonly state: Pick<ChannelState, "channel" | "channels" | "users">;
+  readonly state: Pick<ChannelState, "channel" | "channels" | "users" | "snapshot">;
   readonly rates: ApiRates;
+  readonly webhooks?: WebhookRouteParts | undefined;
 }
 
 /** Answers a request whose head has been accepted. `body` is only read in this call. */
@@ -27,6 +30,7 @@ export type SignedRoutes = (
 ) => Maybe<Reply>;
 
 export function createSignedRoutes(parts: SignedRouteParts): SignedRoutes {
+  const answerWebhooks = parts.webhooks && createWebhookRoutes(parts.webhooks);
   return (match, app, query, body) => {
     const refusal = bodyRefusal(query, body);
     if (refusal !== undefined) return refusal;
@@ -41,22 +45,15 @@ export function createSignedRoutes(parts: SignedRouteParts): SignedRoutes {
         return readChannel(parts, app, match.subject, query);
       case "users":
         return readUsers(parts, app, match.subject, query);
+      case "webhookSnapshot":
+        return readSnapshot(parts, app, query);
       case "terminate":
       case "terminateByKey":
         return whenReady(parts.channels.terminateUser(app, match.subject), () => EMPTY_REPLY);
+      default:
+        return (
+          answerWebhooks?.(match, app, query, body) ?? errorReply(404, "There are no webhooks.")
+        );
     }
   };
-}
-
-/** Goes on with the parsed body. Bytes that are no UTF-8 are refused: parsing would replace them in silence. */
-function withJson(body: Buffer, next: (parsed: unknown) => Maybe<Reply>): Maybe<Reply> {
-  if (!isUtf8(body)) return errorReply(400, "The body is not UTF-8.");
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(body.toString());
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    return errorReply(400, `The body is not JSON: ${error.message}.`);
-  }
-  return next(parsed);
 }

@@ -8,6 +8,8 @@
 
 /** What the API reads from a query. A field is undefined when the query does not have it. */
 export interface ApiQuery {
+  /** As on the wire. */
+  readonly text: string;
   /** The third line of the string to sign. */
   readonly signedParams: string;
   readonly authKey: string | undefined;
@@ -18,6 +20,7 @@ export interface ApiQuery {
   readonly info: string | undefined;
   readonly filterByPrefix: string | undefined;
   readonly withUserInfo: string | undefined;
+  readonly cursor: string | undefined;
 }
 
 type Fields = { -readonly [Name in keyof ApiQuery]: ApiQuery[Name] };
@@ -38,7 +41,7 @@ function readSortedQuery(query: string): ApiQuery | undefined {
   const signature = query.slice(end + SIGNATURE_LAST.length);
   if (signature.includes("&")) return undefined;
 
-  const fields = emptyFields();
+  const fields = emptyFields(query);
   let previousKey = "";
   let start = 0;
   while (start < end) {
@@ -59,11 +62,25 @@ function readSortedQuery(query: string): ApiQuery | undefined {
   return fields;
 }
 
-/**
- * The general way. Of a key that comes twice the last value counts; `k[0]=a&k[1]=b` is `k=a,b`, since PHP
- * signs arrays so; what is no valid percent-encoding stands for itself.
- */
+/** The general way: the fields from {@link apiParameters}. */
 export function readAnyQuery(query: string): ApiQuery {
+  const values = apiParameters(query);
+  const fields = emptyFields(query);
+  const signed: string[] = [];
+  for (const key of [...values.keys()].sort()) {
+    const value = values.get(key) ?? "";
+    if (key !== "auth_signature") signed.push(`${key}=${value}`);
+    setField(fields, key, value);
+  }
+  fields.signedParams = signed.join("&");
+  return fields;
+}
+
+/**
+ * Every parameter as the signature covers it. Of a key that comes twice the last value counts; `k[0]=a&k[1]=b`
+ * is `k=a,b`, since PHP signs arrays so; what is no valid percent-encoding stands for itself.
+ */
+export function apiParameters(query: string): ReadonlyMap<string, string> {
   const values = new Map<string, string>();
   const lists = new Set<string>();
   for (const part of query.split("&")) {
@@ -78,20 +95,12 @@ export function readAnyQuery(query: string): ApiQuery {
     if (listKey === undefined) lists.delete(key);
     else lists.add(key);
   }
-
-  const fields = emptyFields();
-  const signed: string[] = [];
-  for (const key of [...values.keys()].sort()) {
-    const value = values.get(key) ?? "";
-    if (key !== "auth_signature") signed.push(`${key}=${value}`);
-    setField(fields, key, value);
-  }
-  fields.signedParams = signed.join("&");
-  return fields;
+  return values;
 }
 
-function emptyFields(): Fields {
+function emptyFields(text: string): Fields {
   return {
+    text,
     signedParams: "",
     authKey: undefined,
     authTimestamp: undefined,
@@ -101,6 +110,7 @@ function emptyFields(): Fields {
     info: undefined,
     filterByPrefix: undefined,
     withUserInfo: undefined,
+    cursor: undefined,
   };
 }
 
@@ -129,6 +139,9 @@ function setField(fields: Fields, key: string, value: string): void {
       break;
     case "with_user_info":
       fields.withUserInfo = value;
+      break;
+    case "cursor":
+      fields.cursor = value;
       break;
   }
 }

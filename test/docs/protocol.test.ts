@@ -48,11 +48,12 @@ describe("docs/protocol.md", () => {
     const readme = readPage("README.md");
     for (const { method, pattern } of Object.values(API_ROUTES)) {
       if (!pattern.startsWith("/apps/")) continue;
+      if (firstCells(section("6.11")).includes(`${method} ${pattern}`)) continue;
       assert.ok(readme.includes(`\`${method} ${pattern}\``), pattern);
       const heading = pattern.replace("{name}/users", "{name} and /users");
       assert.match(
         PAGE,
-        new RegExp(`^### 6\\.\\d ${method} ${heading.replace(/[{}]/g, "\\$&")}`, "m"),
+        new RegExp(`^### 6\\.\\d+ ${method} ${heading.replace(/[{}]/g, "\\$&")}`, "m"),
       );
     }
   });

@@ -2,12 +2,14 @@
 import { createHash } from "node:crypto";
 import { type App, type AppSettings, createAppTraffic } from "../../src/apps/app.ts";
 import type { ChannelCounts } from "../../src/channel-state/channel-state.ts";
+import type { ChannelSnapshot, NoSnapshot } from "../../src/channel-state/snapshot.ts";
 import type { EventToPublish } from "../../src/channels/channels.ts";
 import { createHealthRoutes, type Readiness } from "../../src/http/health-routes.ts";
 import type { BodyWanted, HttpAnswer, RequestHead } from "../../src/http/http-api.ts";
 import { createHttpApi, type HttpApiParts, type RestApi } from "../../src/http/rest-api.ts";
 import { SILENT_LOG } from "../../src/protocol/log.ts";
 import { sign, signingKey } from "../../src/protocol/signature.ts";
+import { fakeWebhooks } from "./fake-webhooks.ts";
 
 export const KEY = "278d425bdf160c739803";
 export const SECRET = "7ad3773142a6692b25b8";
@@ -72,6 +74,8 @@ export interface TestApi {
   readonly terminated: string[];
   readonly counts: Map<string, ChannelCounts>;
   readonly members: Map<string, ReadonlyMap<string, string>>;
+  /** Of each partition. */
+  readonly snapshots: (ChannelSnapshot | NoSnapshot)[];
   readonly cache: Map<string, { eventJson: string; dataJson: string; ttlMs: number }>;
   readonly observed: { route: string; status: number; seconds: number }[];
   readonly errors: unknown[];
@@ -110,6 +114,7 @@ export function createTestApi(
   const terminated: string[] = [];
   const counts = new Map<string, ChannelCounts>();
   const members = new Map<string, ReadonlyMap<string, string>>();
+  const snapshots: TestApi["snapshots"] = [];
   const cache: TestApi["cache"] = new Map();
   const observed: TestApi["observed"] = [];
   const errors: unknown[] = [];
@@ -131,6 +136,12 @@ export function createTestApi(
       channels: (_appId, prefix) =>
         new Map([...counts].filter(([name]) => name.startsWith(prefix))),
       users: (_appId, channel) => members.get(channel) ?? new Map(),
+      snapshot: (_appId, partition) => snapshots[partition] ?? "no partition",
+    },
+    webhooks: {
+      operations: fakeWebhooks().operations,
+      lastDelivery: () => undefined,
+      now: () => test.nowMs,
     },
     health: createHealthRoutes({
       readiness: () => test.readiness,
@@ -151,6 +162,7 @@ export function createTestApi(
     terminated,
     counts,
     members,
+    snapshots,
     cache,
     observed,
     errors,
