@@ -45,6 +45,6 @@ function fallback(field: z.core.$ZodType): string {
   if (field instanceof z.ZodOptional) return "–";
   if (!(field instanceof z.ZodDefault)) return "required";
   const value: unknown = field.def.defaultValue;
-  if (Array.isArray(value) && value.length > 3) return "all";
+  if (Array.isArray(value) && value.length > 3) return "see right";
   return `\`${JSON.stringify(value)}\``;
 }

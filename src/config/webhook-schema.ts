@@ -85,7 +85,10 @@ export const webhookSchema = z.strictObject({
     })
     .default({}),
   filter: filterSchema
-    .meta({ description: "Only events of certain channels. All parts that are given must hold." })
+    .meta({
+      description:
+        "Only events of certain channels: all parts that are given must hold. It keeps out no user_online and user_offline, which have no channel.",
+    })
     .prefault({}),
   enabled: flag("Off: the endpoint takes no new events and keeps those that wait for it.", true),
   timeout_ms: own(

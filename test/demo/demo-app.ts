@@ -1,5 +1,6 @@
 /** The app that the demo serves, and its backend's view of it: the real `pusher` library. */
 import Pusher from "pusher";
+import { WEBHOOK_EVENT_TYPES } from "../../src/protocol/webhook-event.ts";
 
 /** The secret is no secret: the server listens on loopback only and ends with the demo. */
 export const DEMO_APP = { id: "1", key: "demo-key", secret: "demo-secret" } as const;
@@ -36,7 +37,7 @@ export function demoConfig(webhookUrl: string, redisUrl?: string): unknown {
           enable_client_messages: true,
           enable_user_authentication: true,
           enable_subscription_count: true,
-          webhooks: [{ id: "demo", url: webhookUrl }],
+          webhooks: [{ id: "demo", url: webhookUrl, event_types: WEBHOOK_EVENT_TYPES }],
         },
       ],
     },

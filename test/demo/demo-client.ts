@@ -21,6 +21,7 @@ export interface DemoClient {
   isBack(): Promise<void>;
   /** How often `event` was heard on `channel` so far. */
   heard(channel: string, event: string): number;
+  /** Repeatable. */
   disconnect(): void;
 }
 
@@ -90,6 +91,7 @@ export async function connectDemoClient(
     },
     heard: count,
     disconnect() {
+      if (pusher.connection.state === "disconnected") return;
       say("disconnects");
       pusher.disconnect();
     },

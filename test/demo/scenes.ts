@@ -93,8 +93,10 @@ async function cacheChannel(cast: Cast): Promise<void> {
   await cast.bob.hears("cache-weather", "forecast");
 }
 
-async function toOneUser({ bob, publisher, transcript }: Cast): Promise<void> {
+async function toOneUser(cast: Cast): Promise<void> {
+  const { bob, publisher, transcript } = cast;
   await bob.signIn();
+  await webhook(cast, "user_online", undefined, "bob");
   transcript.line("publisher", "sends hello to bob");
   await publisher.sendToUser("bob", "hello", { only: "you" });
   await bob.hears("its user", "hello");
@@ -105,19 +107,22 @@ async function leaving(cast: Cast): Promise<void> {
   bob.unsubscribe("presence-room");
   await ada.hears("presence-room", "pusher:member_removed");
   ada.unsubscribe("private-encrypted-letters");
+  bob.disconnect();
   transcript.line("", "(webhooks about leaving wait 3 s: a client that returns causes none)");
   await webhook(cast, "member_removed", "presence-room", "bob");
   await webhook(cast, "channel_vacated", "private-encrypted-letters");
+  await webhook(cast, "user_offline", undefined, "bob");
 }
 
 async function webhook(
   { receiver }: Cast,
   name: string,
-  channel: string,
+  channel: string | undefined,
   userId?: string,
 ): Promise<void> {
   const user = userId === undefined ? "" : ` of ${userId}`;
-  await until(`the webhook ${name}${user} on ${channel} has come`, () => {
+  const where = channel === undefined ? "" : ` on ${channel}`;
+  await until(`the webhook ${name}${user}${where} has come`, () => {
     if (receiver.refused > 0) throw new Error("A webhook came whose signature is wrong.");
     return receiver.events.some(
       (event) =>

@@ -7,7 +7,8 @@ import type Pusher from "pusher";
 /** An event of a webhook: what it has besides depends on its name. */
 export interface ReceivedWebhook {
   readonly name: string;
-  readonly channel: string;
+  /** Undefined where an event is of a user alone. */
+  readonly channel?: string;
   readonly [field: string]: unknown;
 }
 
@@ -67,5 +68,5 @@ export async function openWebhookReceiver(
 
 function eventText({ name, channel, ...rest }: ReceivedWebhook): string {
   const more = Object.entries(rest).map(([key, value]) => `${key}=${value}`);
-  return [name, channel, ...more].join(" ");
+  return [name, ...(channel === undefined ? [] : [channel]), ...more].join(" ");
 }

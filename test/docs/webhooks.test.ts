@@ -17,8 +17,10 @@ test("the receiver in docs/webhooks.md handles each event once, whatever comes t
   );
   await program.says("listening");
 
-  async function post(events: readonly [id: string, name: string, channel: string][]) {
-    const named = events.map(([, name, channel]) => ({ name, channel }));
+  async function post(events: readonly [id: string, name: string, subject: string][]) {
+    const named = events.map(([, name, subject]) =>
+      subject.startsWith("#") ? { name, user_id: subject.slice(1) } : { name, channel: subject },
+    );
     const body = JSON.stringify({ time_ms: Date.now(), events: named });
     const signature = createHmac("sha256", "pipit-secret").update(body).digest("hex");
     const answer = await fetch(`http://127.0.0.1:${port}/webhooks`, {
@@ -43,11 +45,18 @@ test("the receiver in docs/webhooks.md handles each event once, whatever comes t
     ["900-1-1000-1", "channel_vacated", "a"],
   ]);
   await post([["1000-1-999-0", "channel_occupied", "a"]]); // the server was restarted
-  await program.says(/(?:handled.*){4}/s);
+  await post([
+    ["1000-3-5000-0", "user_online", "#a"],
+    ["1000-1-3000-0", "user_online", "#b"],
+    ["1000-3-5000-0", "user_online", "#a"],
+  ]);
+  await program.says(/(?:handled.*){6}/s);
   assert.deepEqual(program.output().trim().split("\n").slice(1), [
     "handled channel_occupied a",
     "handled channel_occupied b",
     "handled channel_vacated a",
     "handled channel_occupied a",
+    "handled user_online #a",
+    "handled user_online #b",
   ]);
 });

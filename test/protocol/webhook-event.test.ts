@@ -3,9 +3,12 @@ import { describe, test } from "node:test";
 import {
   channelEvent,
   clientEvent,
+  DEFAULT_EVENT_TYPES,
+  isUserEventType,
   isWebhookEventType,
   memberEvent,
   subscriptionCountEvent,
+  userEvent,
   WEBHOOK_EVENT_TYPES,
 } from "../../src/protocol/webhook-event.ts";
 
@@ -51,6 +54,15 @@ describe("webhook events are the objects of protocol.md §7.2 and nothing more",
     });
   });
 
+  test("user_online and user_offline tell the user and no channel", () => {
+    for (const type of ["user_online", "user_offline"] as const) {
+      const { json, ...rest } = userEvent(type, '"\\é');
+      assert.deepEqual(rest, { type });
+      assert.deepEqual(JSON.parse(json), { name: type, user_id: '"\\é' });
+    }
+    assert.deepEqual(WEBHOOK_EVENT_TYPES.filter(isUserEventType), ["user_online", "user_offline"]);
+  });
+
   test("subscription_count tells an integer", () => {
     assert.deepEqual(subscriptionCountEvent("c", 12), {
       type: "subscription_count",
@@ -60,8 +72,9 @@ describe("webhook events are the objects of protocol.md §7.2 and nothing more",
 });
 
 describe("isWebhookEventType", () => {
-  test("knows the seven names and no other", () => {
-    assert.equal(WEBHOOK_EVENT_TYPES.length, 7);
+  test("knows Pusher's seven names, the two of users and no other", () => {
+    assert.equal(DEFAULT_EVENT_TYPES.length, 7);
+    assert.deepEqual(WEBHOOK_EVENT_TYPES, [...DEFAULT_EVENT_TYPES, "user_online", "user_offline"]);
     for (const type of WEBHOOK_EVENT_TYPES) assert.equal(isWebhookEventType(type), true);
     for (const other of ["", "channel_occupied ", "member_updated", "toString", null, 1]) {
       assert.equal(isWebhookEventType(other), false, String(other));

@@ -55,12 +55,20 @@ describe("an explanation", () => {
     assert.match(impossible("client_event", "x"), /public.*_on_public_channels is false/);
     assert.match(impossible("client_event", "private-encrypted-x"), /encrypted_channels is false/);
     assert.match(impossible("channel_occupied", "two words"), /forbidden character/);
+    assert.match(impossible("channel_occupied", "#server-to-user-7"), /reserved/);
+    assert.equal(impossible("user_online", "#server-to-user-7"), "");
+    assert.match(impossible("user_offline", "presence-x"), /of a user.*#server-to-user-/);
   });
 
   test("says what is switched off for the whole app", () => {
     const off = withFeatures({ clientMessages: false, subscriptionCount: false });
     assert.match(impossible("client_event", "private-x", off), /enable_client_messages is false/);
     assert.match(impossible("subscription_count", "x", off), /enable_subscription_count is false/);
+    const strangers = withFeatures({ userAuthentication: false });
+    assert.match(
+      impossible("user_online", "#server-to-user-7", strangers),
+      /enable_user_authentication is false/,
+    );
     const open = withFeatures({
       clientMessagesOnPublicChannels: true,
       clientMessagesOnEncryptedChannels: true,

@@ -37,6 +37,21 @@ describe("an endpoint takes an event", () => {
     assert.deepEqual(matcher.endpointIds(settings, "member_added", "c"), []);
   });
 
+  test("of a user whatever its filter says: there is no channel that could pass", () => {
+    const filter = { ...NONE, startsWith: "presence-" };
+    const settings = appSettings({
+      webhooks: [
+        endpoint("both", { filter, eventTypes: new Set(["user_online", "user_offline"]) }),
+        endpoint("one", { eventTypes: new Set(["user_offline"]) }),
+        endpoint("off", { eventTypes: new Set(["user_offline"]), enabled: false }),
+      ],
+    });
+    const matcher = createMatcher();
+    const channel = "#server-to-user-7";
+    assert.deepEqual(matcher.endpointIds(settings, "user_online", channel), ["both"]);
+    assert.deepEqual(matcher.endpointIds(settings, "user_offline", channel), ["both", "one"]);
+  });
+
   test("of a name made to slow a backtracking engine down, without delay", () => {
     const startedMs = performance.now();
     assert.equal(takes({ pattern: "^(a+)+$" }, `${"a".repeat(190)}!`), false);
