@@ -19,7 +19,7 @@ export function paceOf(webhook: WebhookEndpoint, settings: WebhookSettings): Pac
   };
 }
 
-/** How late a timer may be without costing rate. */
+/** A timer that is late by no more costs no rate. */
 const LATE_MS = 5;
 
 /**
@@ -27,5 +27,6 @@ const LATE_MS = 5;
  * evenly: a receiver that counts by the second would refuse what a bucket of tokens lets through at once.
  */
 export function nextPostMs({ everyMs }: Pace, dueMs: number, nowMs: number): number {
-  return Math.max(dueMs, nowMs - Math.min(LATE_MS, everyMs)) + everyMs;
+  const isLate = dueMs <= nowMs && nowMs - dueMs <= LATE_MS;
+  return (isLate ? dueMs : nowMs) + everyMs;
 }

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, type TestContext, test } from "node:test";
-import { createAddressPolicy } from "../../src/webhooks/address-policy.ts";
-import { createHttpTarget } from "../../src/webhooks/http-target.ts";
+import { LENIENT_RULES, type TargetRules } from "../../src/webhooks/address-policy.ts";
+import { createHttpTarget, MAX_ANSWER_BYTES } from "../../src/webhooks/http-target.ts";
 import { FRESH_MS, type Resolve } from "../../src/webhooks/name-lookups.ts";
 import type { Attempt } from "../../src/webhooks/target.ts";
+import { until } from "../support/until.ts";
 
 const NEVER = new AbortController().signal;
 
@@ -23,8 +24,18 @@ function attempt(url: string, changes: Partial<Attempt> = {}): Attempt {
   };
 }
 
-function openTarget(t: TestContext, resolve: Resolve = unresolved, now = Date.now) {
-  const target = createHttpTarget({ resolve, now, lookUpDirectly: async () => [] });
+function openTarget(
+  t: TestContext,
+  resolve: Resolve = unresolved,
+  now = Date.now,
+  rules: Partial<TargetRules> = {},
+) {
+  const target = createHttpTarget({
+    resolve,
+    now,
+    lookUpDirectly: async () => [],
+    rules: { ...LENIENT_RULES, ...rules },
+  });
   t.after(() => target.close());
   return target;
 }
@@ -49,41 +60,6 @@ const resolving =
       null,
       addresses.map((address) => ({ address, family: address.includes(":") ? 6 : 4 })),
     );
-
-describe("the address policy", () => {
-  test("refuses link-local and metadata addresses in every notation, and nothing else", () => {
-    const policy = createAddressPolicy();
-    for (const address of [
-      "169.254.0.1",
-      "169.254.169.254",
-      "::ffff:169.254.169.254",
-      "::ffff:a9fe:a9fe",
-      "64:ff9b::a9fe:a9fe",
-      "fe80::1",
-      "febf::1",
-      "fd00:ec2::254",
-      "100.100.100.200",
-      "::ffff:100.100.100.200",
-      "168.63.129.16",
-      "192.0.0.192",
-    ]) {
-      assert.equal(policy.isRefused(address, "receiver.test"), true, address);
-    }
-    for (const address of [
-      "127.0.0.1",
-      "10.0.0.1",
-      "192.168.1.1",
-      "::1",
-      "fc00::1",
-      "fec0::1",
-      "8.8.8.8",
-      "169.253.1.1",
-      "name",
-    ]) {
-      assert.equal(policy.isRefused(address, "receiver.test"), false, address);
-    }
-  });
-});
 
 describe("the HTTP target", () => {
   for (const host of [
@@ -154,6 +130,87 @@ describe("the HTTP target", () => {
     address = "169.254.169.254";
     nowMs += FRESH_MS;
     assert.equal((await target.send(attempt(url), NEVER)).kind, "refused_target");
+  });
+
+  test("refuses a name that was public before and leads inside now", async (t) => {
+    const port = await serve(t, (_request, response) => {
+      response.writeHead(200, { connection: "close" }).end();
+    });
+    // 127.0.0.1 stands for a public address here: a test connects to no other.
+    let address = "127.0.0.1";
+    let nowMs = 0;
+    const rules = { refusesPrivate: true, allowed: ["127.0.0.1"] };
+    const target = openTarget(
+      t,
+      (hostname, options, done) => resolving(address)(hostname, options, done),
+      () => nowMs,
+      rules,
+    );
+    const url = `http://receiver.test:${port}/`;
+    assert.equal((await target.send(attempt(url), NEVER)).kind, "answered");
+    address = "10.0.0.1";
+    nowMs += FRESH_MS;
+    assert.equal((await target.send(attempt(url), NEVER)).kind, "refused_target");
+  });
+
+  test("refuses loopback when private targets are refused, but for a host or range that is allowed", async (t) => {
+    let requests = 0;
+    const port = await serve(t, (_request, response) => {
+      requests += 1;
+      response.end();
+    });
+    const kindOf = async (url: string, ...allowed: string[]) => {
+      const rules = { refusesPrivate: true, allowed };
+      const target = openTarget(t, resolving("127.0.0.1"), Date.now, rules);
+      return (await target.send(attempt(url), NEVER)).kind;
+    };
+    const named = `http://Receiver.test:${port}/`;
+    const literal = `http://127.0.0.1:${port}/`;
+    assert.equal(await kindOf(named), "refused_target");
+    assert.equal(await kindOf(literal), "refused_target");
+    assert.equal(await kindOf(`http://localhost:${port}/`), "refused_target");
+    assert.equal(await kindOf(named, "other.test", "127.0.0.2"), "refused_target");
+    assert.equal(requests, 0);
+    assert.equal(await kindOf(named, "receiver.test"), "answered");
+    assert.equal(await kindOf(literal, "127.0.0.0/8"), "answered");
+  });
+
+  test("refuses what is not https when only https is allowed", async (t) => {
+    const target = openTarget(t, unresolved, Date.now, { isHttpsOnly: true });
+    const answer = await target.send(attempt("http://receiver.test/"), NEVER);
+    assert.deepEqual(answer, { kind: "refused_target", reason: "PIPIT_TARGET_REFUSED" });
+  });
+
+  test("reads no more of an answer than its bound, however long it goes on", async (t) => {
+    let written = 0;
+    const chunk = Buffer.alloc(16 * 1_024);
+    const port = await serve(t, (_request, response) => {
+      response.on("close", () => {
+        isClosed = true;
+      });
+      const write = () => {
+        while (!isClosed) {
+          written += chunk.length;
+          if (!response.write(chunk)) break;
+        }
+      };
+      response.on("drain", write);
+      write();
+    });
+    let isClosed = false;
+    const answer = await openTarget(t).send(attempt(`http://127.0.0.1:${port}/`), NEVER);
+    assert.equal(answer.kind, "answered");
+    await until("the connection is given up", () => isClosed);
+    // What the kernel buffers on both sides comes on top.
+    assert.ok(written > MAX_ANSWER_BYTES && written < 16 * 1_024 * 1_024, String(written));
+  });
+
+  test("gives up an answer whose headers are too long", async (t) => {
+    const port = await serve(t, (_request, response) => {
+      response.writeHead(200, { "x-long": "a".repeat(20_000) }).end();
+    });
+    const answer = await openTarget(t).send(attempt(`http://127.0.0.1:${port}/`), NEVER);
+    assert.deepEqual(answer, { kind: "connection", reason: "UND_ERR_HEADERS_OVERFLOW" });
   });
 
   test("posts to one name while the look-up of another hangs for all its connections", async (t) => {
