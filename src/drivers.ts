@@ -26,6 +26,8 @@ export interface Drivers {
   leave(): Promise<void>;
   /** Lets go of what the drivers share. After each of them has been closed. Repeatable. */
   close(): Promise<void>;
+  /** False when this node must take no more clients until an operator has helped: {@link problems} say why. */
+  mayServe(): boolean;
   /** What is wrong with what the drivers stand on, in sentences for operators; empty when all is well. */
   problems(): readonly string[];
   /** Events kept in this node's memory for cache channels; undefined where they are kept elsewhere. */

@@ -24,8 +24,14 @@ const REASONS: Readonly<Record<Exclude<Phase, "running">, string>> = {
   stopped: "The server has stopped.",
 };
 
-/** `problems`: what is wrong with what the server stands on. A running server is ready all the same. */
-export function createLifecycle(problems: () => readonly string[] = () => []): Lifecycle {
+/**
+ * `problems`: what is wrong with what the server stands on. A running server is ready all the same, unless
+ * `mayServe` says no.
+ */
+export function createLifecycle(
+  problems: () => readonly string[] = () => [],
+  mayServe: () => boolean = () => true,
+): Lifecycle {
   let phase: Phase = "new";
   /** Settled, and never rejected, once the start or its undoing is over. */
   let begun: Promise<void> | undefined;
@@ -60,7 +66,7 @@ export function createLifecycle(problems: () => readonly string[] = () => []): L
 
   return {
     readiness() {
-      if (phase === "running") return { ready: true, reasons: problems() };
+      if (phase === "running") return { ready: mayServe(), reasons: problems() };
       const isDraining = phase === "stopping" || phase === "stopped";
       return { ready: false, reasons: [REASONS[phase], ...problems()], isDraining };
     },

@@ -42,6 +42,7 @@ export function createMemoryDrivers(config: Config, parts: DriverParts): Drivers
     connectionsElsewhere: () => 0,
     async leave() {},
     async close() {},
+    mayServe: () => true,
     problems: () => [],
     cacheSizes: () => ({ ...cache.sizes(), evictions: cache.counters.evictions }),
     cluster: () => undefined,

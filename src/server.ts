@@ -144,7 +144,7 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
     now,
     log: room("channels"),
   });
-  const lifecycle = createLifecycle(drivers.problems);
+  const lifecycle = createLifecycle(drivers.problems, drivers.mayServe);
   const health = createHealthRoutes({
     readiness: lifecycle.readiness,
     memory: memoryUse,

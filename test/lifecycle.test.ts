@@ -54,6 +54,18 @@ describe("createLifecycle", () => {
     });
   });
 
+  test("is not ready while it may not serve, and says why", async () => {
+    let mayServe = false;
+    const lifecycle = createLifecycle(
+      () => ["Redis is another's."],
+      () => mayServe,
+    );
+    await lifecycle.start(nothing, nothing);
+    assert.deepEqual(lifecycle.readiness(), { ready: false, reasons: ["Redis is another's."] });
+    mayServe = true;
+    assert.equal(lifecycle.readiness().ready, true);
+  });
+
   test("starts once: never a second time, and not after a stop", async () => {
     const lifecycle = createLifecycle();
     const again = step();

@@ -7,6 +7,7 @@
  */
 
 import type { Log } from "../protocol/log.ts";
+import type { PresenceMembers } from "../protocol/presence.ts";
 import { USER_CHANNEL_PREFIX } from "../protocol/topic.ts";
 import { type Announcements, type ChannelState, StateUnavailableError } from "./channel-state.ts";
 import { settleJoin, waitForJoin } from "./redis-joins.ts";
@@ -136,6 +137,13 @@ export function createRedisChannelState(parts: RedisChannelStateParts): RedisCha
     }
   }
 
+  async function readUsers(appId: string, name: string): Promise<PresenceMembers> {
+    const { epoch, restoreMs, members } = await readRoster(redis, appId, name);
+    const problem = reader.lossProblem(redis.keys.partition(appId, name), epoch, restoreMs);
+    if (problem) throw problem;
+    return members;
+  }
+
   function removeWanted(channel: TrackedChannel, userId: string): void {
     channel.wantedUsers?.delete(userId);
     if (channel.wantedUsers?.size === 0) presence.close(channel);
@@ -192,11 +200,13 @@ export function createRedisChannelState(parts: RedisChannelStateParts): RedisCha
       records.add(channel, step);
       tell(channel, step);
     },
-    channel: (appId, name) => reader.read(known(appId, name), () => readCounts(redis, appId, name)),
+    channel: (appId, name) =>
+      reader.read(known(appId, name), () => readCounts(redis, reader.lossProblem, appId, name)),
     channels: (appId, prefix) =>
-      reader.read(lanes.unsettled(appId), () => readChannels(redis, appId, prefix)),
-    users: (appId, name) =>
-      reader.read(known(appId, name), async () => (await readRoster(redis, appId, name)).members),
+      reader.read(lanes.unsettled(appId), () =>
+        readChannels(redis, reader.lossProblem, appId, prefix),
+      ),
+    users: (appId, name) => reader.read(known(appId, name), () => readUsers(appId, name)),
     snapshot(appId, p, prefix) {
       if (p >= redis.keys.partitions) return "no partition";
       const unsettled = [...lanes.unsettled(appId)].filter(({ partition }) => partition === p);

@@ -156,7 +156,8 @@ export function createLane(
 
   async function takeIncarnation(): Promise<void> {
     const candidate = node();
-    const answer = await register(redis, settings, partition, candidate, registered, epoch);
+    const remembered = { nodeBefore: registered, epoch, hasLostWrites };
+    const answer = await register(redis, settings, partition, candidate, remembered);
     if (answer === "condemned") {
       generation += 1;
       return;
@@ -175,12 +176,12 @@ export function createLane(
       return;
     }
     counters.reincarnations += 1;
-    if (isLost) {
-      counters.stateLosses += 1;
-      restoreUntilMs = now() + settings.restoreMs;
-    }
+    if (isLost) counters.stateLosses += 1;
     // Leaves that waited for their time may have been lost with the rest: they are told again.
-    if (isLost || hasLostWrites) restoreLeaves();
+    if (isLost || hasLostWrites) {
+      restoreUntilMs = now() + settings.restoreMs;
+      restoreLeaves();
+    }
     hasLostWrites = false;
     knownMs = renewedMs;
     replay(isLost, answer.seqBefore);
@@ -272,6 +273,7 @@ export function createLane(
       counters.writeLosses += 1;
       hasLostWrites = true;
     }
+    if (reason !== "lease ended") redis.rejoin();
     isRegistered = false;
     generation += 1;
     orphan = flight ?? orphan;

@@ -82,6 +82,10 @@ export function createLanes(context: StateContext, hooks: LanesHooks): Lanes {
   });
   redis.onUp(() => {
     for (const each of lanes) each.kick();
+    if (heartbeats === undefined) return;
+    // What Redis has lost while it was away is noticed now, and not first by those who read too little.
+    beatRegularly();
+    void beatAll(false);
   });
 
   function lane(partition: number): Lane {
@@ -101,9 +105,16 @@ export function createLanes(context: StateContext, hooks: LanesHooks): Lanes {
     return channel;
   }
 
-  async function beatAll(): Promise<void> {
+  function beatRegularly(): void {
+    clearInterval(heartbeats);
+    heartbeats = setInterval(() => void beatAll(true), settings.heartbeatMs);
+  }
+
+  /** `reaps`: not right after Redis was away, when others may not have come back to renew their leases. */
+  async function beatAll(reaps: boolean): Promise<void> {
     if (isBeating) return;
     isBeating = true;
+    redis.rejoin();
     const beaten = await Promise.allSettled(lanes.map((each) => each.beat()));
     isBeating = false;
     const ended = new Set<string>();
@@ -112,6 +123,7 @@ export function createLanes(context: StateContext, hooks: LanesHooks): Lanes {
         counters.heartbeatFailures += 1;
         continue;
       }
+      if (!reaps) continue;
       for (const node of result.value) ended.add(reapOnce(partition, node));
     }
     // Another node has cleaned up after the others.
@@ -163,7 +175,7 @@ export function createLanes(context: StateContext, hooks: LanesHooks): Lanes {
 
   return {
     start() {
-      heartbeats = setInterval(() => void beatAll(), settings.heartbeatMs);
+      beatRegularly();
       for (const each of lanes) each.open();
       return new Promise((resolve) => {
         whenRegistered = resolve;
@@ -179,6 +191,7 @@ export function createLanes(context: StateContext, hooks: LanesHooks): Lanes {
     isRegistered,
     async close(withinMs) {
       clearInterval(heartbeats);
+      heartbeats = undefined;
       await settled(withinMs);
       for (const each of lanes) each.close();
       whenRegistered?.();

@@ -15,21 +15,31 @@ export interface Registration {
   readonly seqBefore: number | undefined;
 }
 
+/** What a node knows when it registers. */
+export interface Remembered {
+  /** The incarnation that it had before. */
+  readonly nodeBefore: string | undefined;
+  readonly epoch: number | undefined;
+  /** It has found writes of its own lost. */
+  readonly hasLostWrites: boolean;
+}
+
+const NOTHING: Remembered = { nodeBefore: undefined, epoch: undefined, hasLostWrites: false };
+
 /** `condemned`: an incarnation of this name was taken for dead, take another one. Safe to send twice. */
 export async function register(
   { commands, keys }: StateRedis,
   { leaseMs, restoreMs }: RedisStateSettings,
   p: number,
   node: string,
-  nodeBefore: string | undefined,
-  rememberedEpoch: number | undefined,
+  { nodeBefore, epoch: epochBefore, hasLostWrites }: Remembered = NOTHING,
 ): Promise<Registration | "condemned"> {
   const [status, epoch, seqBefore] = textsOf(
     REGISTER,
     await commands.runScript(
       REGISTER,
       [keys.key(p, "hb"), keys.key(p, "meta")],
-      [node, nodeBefore ?? "", leaseMs, rememberedEpoch ?? 0, restoreMs],
+      [node, nodeBefore ?? "", leaseMs, epochBefore ?? 0, restoreMs, hasLostWrites ? 1 : 0],
     ),
   );
   if (status === "CONDEMNED") return "condemned";

@@ -1,6 +1,7 @@
-/** Reads that see what this node has told before, or say that they cannot. */
+/** Reads that see what this node has told before and all that others have, or say that they cannot. */
 import { StateUnavailableError } from "./channel-state.ts";
 import type { Lanes } from "./redis-lanes.ts";
+import type { LossProblem } from "./redis-reads.ts";
 import type { StateContext } from "./redis-state-context.ts";
 import {
   addStep,
@@ -18,6 +19,8 @@ export interface Reader {
   read<T>(channels: Iterable<TrackedChannel>, ask: () => Promise<T>): Promise<T>;
   /** Done once what was told of the channels so far has been acknowledged; undefined when it has been. */
   settled(channels: Iterable<TrackedChannel>): Promise<void> | undefined;
+  /** For what is read: see redis-reads.ts. A node that learns of a loss so tells everything anew. */
+  readonly lossProblem: LossProblem;
 }
 
 export function createReader({ settings, counters }: StateContext, lanes: Lanes): Reader {
@@ -53,8 +56,15 @@ export function createReader({ settings, counters }: StateContext, lanes: Lanes)
     return Promise.all(unsettled.map(settle)).then(() => undefined);
   }
 
+  function lossProblem(p: number, epoch: number, restoreMs: number): Error | undefined {
+    if (!lanes.lane(p).confirmEpoch(epoch)) counters.foreignEpochs += 1;
+    else if (restoreMs === 0) return undefined;
+    return new StateUnavailableError("Redis has lost the state, and the nodes tell it anew.");
+  }
+
   return {
     settled,
+    lossProblem,
     async read(channels, ask) {
       await settled(channels);
       // A node that has never registered does not know whether this is its deployment.
@@ -62,7 +72,11 @@ export function createReader({ settings, counters }: StateContext, lanes: Lanes)
       try {
         return await ask();
       } catch (cause) {
-        throw unavailable("The state cannot be read", cause);
+        if (!(cause instanceof StateUnavailableError)) {
+          throw unavailable("The state cannot be read", cause);
+        }
+        counters.unavailable += 1;
+        throw cause;
       }
     },
   };

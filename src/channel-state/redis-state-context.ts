@@ -115,7 +115,7 @@ export function createRedisStateCounters(): RedisStateCounters {
 /** What this driver uses of the connections. */
 export type StateRedis = Pick<
   RedisConnections,
-  "keys" | "commands" | "bus" | "isUp" | "onUp" | "onDown"
+  "keys" | "commands" | "bus" | "isUp" | "onUp" | "onDown" | "rejoin"
 >;
 
 export interface StateContext {

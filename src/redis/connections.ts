@@ -27,6 +27,13 @@ export interface RedisConnections {
   connect(): Promise<void>;
   /** Everything still under way rejects with RedisUnavailableError. Repeatable. */
   close(): Promise<void>;
+  /**
+   * Says again how this deployment uses Redis, which may have lost that and would let nodes in that use it
+   * otherwise. What comes of it shows in {@link isUp} and {@link isForeign}. Does nothing before the first time.
+   */
+  rejoin(): void;
+  /** Nodes of another schema or number of partitions have taken the key prefix since: the log says what to do. */
+  isForeign(): boolean;
   /** Whether Redis answers and is heard, as far as is known. */
   isUp(): boolean;
   /** Called each time that {@link isUp} becomes true, the first included. */
@@ -106,6 +113,8 @@ export function createRedisConnections(
   let settleConnecting: { resolve(): void; reject(error: Error): void } | undefined;
   let isClosed = false;
   let hasJoined = false;
+  let isForeign = false;
+  let isRejoining = false;
   let joining: NodeJS.Timeout | undefined;
   let wasUp = false;
   let downSinceMs: number | undefined;
@@ -159,13 +168,17 @@ export function createRedisConnections(
     try {
       await joinDeployment(commands, keys);
       hasJoined = true;
+      isForeign = false;
       look();
     } catch (error) {
       if (isClosed) return;
       if (error instanceof RedisDeploymentError) {
         if (settleConnecting !== undefined) return settleConnecting.reject(error);
         lastError = error.message;
-        log.error({ reason: lastError }, "redis belongs to another deployment");
+        if (!isForeign) log.error({ reason: lastError }, "redis belongs to another deployment");
+        isForeign = true;
+        hasJoined = false;
+        look();
       } else if (!(error instanceof RedisUnavailableError)) {
         settleConnecting?.reject(error instanceof Error ? error : new Error(String(error)));
       }
@@ -252,6 +265,15 @@ export function createRedisConnections(
       return connecting;
     },
     close,
+    rejoin() {
+      // Else it is on its way, or will be with the next connection.
+      if (!hasJoined || isRejoining) return;
+      isRejoining = true;
+      void join().then(() => {
+        isRejoining = false;
+      });
+    },
+    isForeign: () => isForeign,
     isUp,
     onUp: (listener) => void upListeners.push(listener),
     onDown: (listener) => void downListeners.push(listener),

@@ -40,6 +40,16 @@ const SETTINGS = { ...REDIS_STATE_DEFAULTS, leaveGraceMs: 60_000, countWindowMs:
 /** What is put off is due at once. */
 const NO_GRACE = { ...SETTINGS, leaveGraceMs: 0, countWindowMs: 0 };
 
+/** What a node knows when it registers. */
+const remembering = (nodeBefore?: string, epoch?: number, hasLostWrites = false) => ({
+  nodeBefore,
+  epoch,
+  hasLostWrites,
+});
+
+/** Whatever is read. */
+const believe = () => undefined;
+
 /** Everything in one partition, so that a test sees all keys. */
 interface Opened {
   readonly redis: RedisConnections;
@@ -104,7 +114,7 @@ describe("scripts of the channel state", () => {
       keys.wakeTopic(P),
     ];
     await Promise.all(topics.map((topic) => bus.subscribe(topic)));
-    await register(redis, SETTINGS, P, NODE, undefined, undefined);
+    await register(redis, SETTINGS, P, NODE);
     return {
       redis,
       messages,
@@ -338,7 +348,10 @@ describe("scripts of the channel state", () => {
         ]);
         assert.ok(restored.outcome === "ok" && typeof restored.replies[0] === "number");
         assert.equal((await events()).length, length);
-        assert.deepEqual(await readCounts(redis, "1", "a"), { subscriptions: 3, users: 0 });
+        assert.deepEqual(await readCounts(redis, believe, "1", "a"), {
+          subscriptions: 3,
+          users: 0,
+        });
         await redis.bus.publish(redis.keys.wakeTopic(P), Buffer.from("1"));
         await until("the marker has come", () => messages.at(-1) === "wake");
         assert.ok(!messages.some((text) => text.startsWith("watch")));
@@ -419,8 +432,8 @@ describe("scripts of the channel state", () => {
       async (opened) => {
         const { redis, write } = opened;
         await write(1, [["a", subscriptions(1)]]);
-        const first = await register(redis, SETTINGS, P, NODE, undefined, undefined);
-        const second = await register(redis, SETTINGS, P, NODE, NODE, undefined);
+        const first = await register(redis, SETTINGS, P, NODE);
+        const second = await register(redis, SETTINGS, P, NODE, remembering(NODE));
         assert.ok(first !== "condemned" && second !== "condemned");
         assert.equal(second.epoch, first.epoch);
         assert.equal(second.seqBefore, 1);
@@ -433,8 +446,8 @@ describe("scripts of the channel state", () => {
 
     rule("a condemned node cannot register under its name", async ({ redis }) => {
       await redis.commands.call("ZADD", redis.keys.key(P, "hb"), -1, NODE);
-      assert.equal(await register(redis, SETTINGS, P, NODE, undefined, undefined), "condemned");
-      const next = await register(redis, SETTINGS, P, "n.1", NODE, undefined);
+      assert.equal(await register(redis, SETTINGS, P, NODE), "condemned");
+      const next = await register(redis, SETTINGS, P, "n.1", remembering(NODE));
       assert.ok(next !== "condemned" && next.seqBefore === 0);
     });
 
@@ -442,14 +455,28 @@ describe("scripts of the channel state", () => {
       "the epoch is never lower than one that a node remembers, and a loss lasts until nodes are back",
       async ({ redis }) => {
         const later = Date.now() + 3_600_000;
-        const known = await register(redis, SETTINGS, P, "n.1", undefined, later);
+        const known = await register(redis, SETTINGS, P, "n.1", remembering(undefined, later));
         assert.ok(known !== "condemned");
         assert.equal(known.epoch, later + 1);
-        const other = await register(redis, SETTINGS, P, "m.0", undefined, undefined);
+        const other = await register(redis, SETTINGS, P, "m.0");
         assert.ok(other !== "condemned" && other.epoch === known.epoch);
         const { epoch, restoreMs } = await readRoster(redis, "1", ROOM);
         assert.equal(epoch, known.epoch);
         assert.ok(restoreMs > SETTINGS.restoreMs);
+      },
+    );
+
+    rule(
+      "who registers with writes lost holds reads back until others have found theirs, twice as well as once",
+      async ({ redis }) => {
+        const restoreMsOf = async () => (await readRoster(redis, "1", ROOM)).restoreMs;
+        await register(redis, SETTINGS, P, "n.1", remembering(NODE));
+        assert.equal(await restoreMsOf(), 0);
+        for (let times = 0; times < 2; times++) {
+          await register(redis, SETTINGS, P, "n.1", remembering(NODE, undefined, true));
+          const restoreMs = await restoreMsOf();
+          assert.ok(restoreMs > 0 && restoreMs <= SETTINGS.restoreMs, `${restoreMs}`);
+        }
       },
     );
 
@@ -687,11 +714,11 @@ describe("scripts of the channel state", () => {
           ]);
           await write(n + 1, some);
         }
-        const all = await readChannels(redis, "1", "");
+        const all = await readChannels(redis, believe, "1", "");
         assert.equal(all.size, 9_000);
         assert.deepEqual(all.get("room-8999"), { subscriptions: 100, users: 0 });
-        assert.equal((await readChannels(redis, "1", "room-89")).size, 111);
-        assert.equal((await readChannels(redis, "2", "")).size, 0);
+        assert.equal((await readChannels(redis, believe, "1", "room-89")).size, 111);
+        assert.equal((await readChannels(redis, believe, "2", "")).size, 0);
       },
     );
 

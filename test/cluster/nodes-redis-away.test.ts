@@ -70,7 +70,8 @@ async function untilConverged(
             .join() === members.join()
         );
       },
-      20_000,
+      // After a loss they are refused for 25 s.
+      40_000,
     );
     await until("the node is well", async () => (await readiness(node)).reasons.length === 0);
   }

@@ -4,6 +4,7 @@
  * everything, or its last writes.
  */
 import { setTimeout as delay } from "node:timers/promises";
+import { StateUnavailableError } from "../../src/channel-state/channel-state.ts";
 import { sweepPartition } from "../../src/channel-state/redis-sweep.ts";
 import type { RedisEndpoint } from "../../src/redis/settings.ts";
 import {
@@ -166,7 +167,11 @@ export async function simulate(
     await until(
       what,
       async () => {
-        found = await look();
+        // After a loss reads are refused for a while.
+        found = await look().catch((error: unknown) => {
+          if (error instanceof StateUnavailableError) return [error.message];
+          throw error;
+        });
         return found.length === 0;
       },
       12_000,

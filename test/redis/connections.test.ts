@@ -74,6 +74,41 @@ describe("connect", () => {
     assert.equal(await server.call("HGET", "pipit:meta", "partitions"), "64");
   });
 
+  test("says again who it is when that is lost and it is asked to, as often as it is asked", async (t) => {
+    const server = await startRedis(t);
+    const connections = await openConnections(t, { url: server.url });
+    await server.call("FLUSHALL");
+    for (let times = 0; times < 100; times++) connections.rejoin();
+    await until("it is told", async () => await server.call("EXISTS", "pipit:meta"));
+    assert.equal(await server.call("HGET", "pipit:meta", "partitions"), "64");
+    assert.equal(connections.isUp(), true);
+  });
+
+  test("a node whose key prefix others have taken says so once, and is well when it has it again", async (t) => {
+    const server = await startRedis(t);
+    const { log, lines } = recordingLog();
+    const connections = createRedisConnections({ url: server.url }, log);
+    t.after(() => connections.close());
+    await connections.connect();
+    assert.equal(connections.isForeign(), false);
+    await server.call("HSET", "pipit:meta", "partitions", 8);
+    connections.rejoin();
+    await until("it is noticed", () => connections.isForeign());
+    assert.equal(connections.isUp(), false);
+    assert.match(
+      connections.problem() ?? "",
+      /has 8 partitions, redis\.partitions is 64: set it to 8/,
+    );
+    const { calls } = connections.counters.commands;
+    await until("it has looked again", () => connections.counters.commands.calls > calls + 1);
+    assert.deepEqual(
+      lines.filter((line) => line.startsWith("error")),
+      ["error redis belongs to another deployment"],
+    );
+    await server.call("HSET", "pipit:meta", "partitions", 64);
+    await until("it has it again", () => connections.isUp() && !connections.isForeign());
+  });
+
   test("a node that comes back to a Redis of others stays away from it, until it is its own again", async (t) => {
     const server = await startRedis(t);
     const connections = await openConnections(t, { url: server.url });

@@ -1,13 +1,17 @@
 -- The occupied channels of one app in one partition, with their counts.
 --
--- KEYS  1 index        zset of occupied channels, all with score 0
---       2 totals       hash, channel -> subscriptions
---       3 user totals  hash, channel -> users
+-- KEYS  1 meta         hash, #epoch, #restore_until
+--       2 index        zset of occupied channels, all with score 0
+--       3 totals       hash, channel -> subscriptions
+--       4 user totals  hash, channel -> users
 -- ARGV  1 first and 2 last name, as ZRANGEBYLEX takes them
--- reply names, subscriptions of each, users of each
-local index, totals, userTotals = KEYS[1], KEYS[2], KEYS[3]
+-- reply epoch, for how many more ms what comes back after a loss may be missing, names, subscriptions of each,
+--       users of each
+local meta, index, totals, userTotals = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 -- unpack() puts its values on a stack that ends at 8,000.
 local AT_ONCE = 4000
+
+-- include restoring.lua
 
 local names = redis.call("ZRANGEBYLEX", index, ARGV[1], ARGV[2])
 local subscriptions, users = {}, {}
@@ -20,4 +24,5 @@ for first = 1, #names, AT_ONCE do
     users[#users + 1] = count or "0"
   end
 end
-return { names, subscriptions, users }
+local epoch, restoreMs = epochAndRestoreMs()
+return { epoch, restoreMs, names, subscriptions, users }

@@ -5,12 +5,11 @@
 -- reply epoch, for how many more ms members may be missing who come back after a loss, version ("0": nobody
 --       is there), then user and <version>:<info> of each
 local meta, roster = KEYS[1], KEYS[2]
-local time = redis.call("TIME")
-local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)
 
-local restoreUntilMs = tonumber(redis.call("HGET", meta, "#restore_until") or "0")
-local restoreMs = string.format("%.0f", math.max(restoreUntilMs - nowMs, 0))
-local reply = { redis.call("HGET", meta, "#epoch") or "0", restoreMs, "0" }
+-- include restoring.lua
+
+local reply = { epochAndRestoreMs() }
+reply[3] = "0"
 local fields = redis.call("HGETALL", roster)
 for i = 1, #fields, 2 do
   if fields[i] == "" then
