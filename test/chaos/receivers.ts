@@ -1,5 +1,5 @@
 /**
- * Receivers of webhooks that fall ill on demand: one HTTP server with an endpoint per path. Whatever arrives in
+ * Receivers of webhooks that fall ill on demand: one HTTP server with an endpoint per path, whatever its query. What arrives in
  * full counts as arrived, also where it is answered badly or not at all.
  */
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
@@ -35,7 +35,7 @@ export async function openReceivers(t: TestContext, recorder: Recorder): Promise
   const posts = new Map<string, number>();
   const read = createReader();
   const server = createServer((request, response) => {
-    const endpointId = (request.url ?? "").slice(1);
+    const [endpointId = ""] = (request.url ?? "").slice(1).split("?");
     const mood = moods.get(endpointId) ?? "sound";
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));

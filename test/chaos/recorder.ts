@@ -10,7 +10,7 @@ import type { ReceivedWebhook } from "../support/webhook-receiver.ts";
 
 export interface Recorder {
   /** From now on deliveries to the endpoint are expected, of the events that it wants. */
-  addEndpoint(id: string, wants?: (event: Expected) => boolean): void;
+  addEndpoint(id: string, wants?: Wants): void;
   /** A client acts. Within a channel, events are to arrive in the order of these calls. `dueMs`: when it is decided. */
   mayCome(type: string, channel: string, detail?: string, dueMs?: number): Expected;
   /** It is decided, so it must arrive. */
@@ -20,10 +20,13 @@ export interface Recorder {
   arrived(endpointId: string, delivery: Arrival): void;
   /** How many owed events have not arrived, over all endpoints, or at one. */
   waiting(endpointId?: string): number;
-  /** First arrivals at an endpoint, in order: for how long each had been on its way. */
+  /** For each first arrival at an endpoint, in order: how long it had been on its way. */
   delaysMs(endpointId: string): readonly number[];
   verdict(): Verdict;
 }
+
+/** Whether an endpoint is to have an event. `maybe`: its configuration changed when that was decided. */
+export type Wants = (event: Pick<Expected, "type" | "channel">) => boolean | "maybe";
 
 export interface Expected {
   readonly type: string;
@@ -61,7 +64,7 @@ export interface Verdict {
 }
 
 interface Place {
-  readonly wants: (event: Expected) => boolean;
+  readonly wants: Wants;
   readonly idByKey: Map<string, string>;
   readonly keyById: Map<string, string>;
   readonly lastByChannel: Map<string, { id: string; place: number }>;
@@ -88,7 +91,7 @@ export function createRecorder(): Recorder {
 
   function isOwedAt({ wants, idByKey }: Place, event: Expected): boolean {
     const { isOwed, cause } = event;
-    return wants(event) && (isOwed || (cause !== undefined && idByKey.has(cause.key)));
+    return wants(event) === true && (isOwed || (cause !== undefined && idByKey.has(cause.key)));
   }
 
   function lacks(place: Place, event: Expected): boolean {
@@ -116,7 +119,7 @@ export function createRecorder(): Recorder {
       return;
     }
     place.idByKey.set(key, id);
-    if (event.isOwed && event.cause === undefined) place.waiting -= 1;
+    if (event.isOwed && place.wants(event) === true) place.waiting -= 1;
     place.delaysMs.push(Math.max(0, atMs - event.dueMs));
     const last = place.lastByChannel.get(event.channel);
     if (last && (last.place > event.place || compareEventIds(last.id, id) >= 0)) {
@@ -154,7 +157,7 @@ export function createRecorder(): Recorder {
       event.cause = undefined;
       conditional.delete(event);
       for (const place of places.values()) {
-        if (place.wants(event) && !place.idByKey.has(event.key)) place.waiting += 1;
+        if (place.wants(event) === true && !place.idByKey.has(event.key)) place.waiting += 1;
       }
     },
     oweAfter(event, cause) {

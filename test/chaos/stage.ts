@@ -2,13 +2,14 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import type { ConfigInput } from "../../src/config/config.ts";
+import { createKeys } from "../../src/redis/keys.ts";
 import { nodeConfig } from "../support/pipit-process.ts";
 import { type RedisServer, startRedis } from "../support/redis-server.ts";
 import { until } from "../support/until.ts";
 import { type Load, type LoadOptions, startLoad } from "./load.ts";
 import { type ChaosNode, createNode } from "./node.ts";
 import { NODE_HEADER, openReceivers, type Receivers } from "./receivers.ts";
-import { createRecorder, type Expected, type Recorder, type Verdict } from "./recorder.ts";
+import { createRecorder, type Recorder, type Verdict, type Wants } from "./recorder.ts";
 
 type AppInput = NonNullable<Parameters<typeof nodeConfig>[0]>;
 export type EndpointInput = NonNullable<AppInput["webhooks"]>[number];
@@ -18,7 +19,7 @@ export interface EndpointPlan {
   /** Besides id, url and headers. */
   readonly config?: Partial<EndpointInput>;
   /** What `config` makes it take. @default everything */
-  readonly wants?: (event: Expected) => boolean;
+  readonly wants?: Wants;
   /** Where it listens, if not in this process. */
   readonly url?: string;
 }
@@ -42,7 +43,9 @@ export interface Stage {
   /** The configuration of a node, with other endpoints if given. */
   configOf(name: string, endpoints?: readonly EndpointPlan[]): ConfigInput;
   load(options: Pick<LoadOptions, "name" | "perSecond"> & Partial<LoadOptions>): Load;
-  /** Ends the loads, waits for all that is owed, and that nobody is left. */
+  /** Every event that was decided has been routed into its lanes. */
+  isRouted(): Promise<boolean>;
+  /** Ends the loads; waits for all that is owed, and until nothing and nobody is left. */
   finish(withinMs?: number): Promise<Verdict>;
 }
 
@@ -67,6 +70,7 @@ export async function openStage(t: TestContext, options: StageOptions = {}): Pro
   const recorder = createRecorder();
   for (const { id, wants } of endpoints) recorder.addEndpoint(id, wants);
   const receivers = await openReceivers(t, recorder);
+  const keys = createKeys();
   const loads: Load[] = [];
   const nodes: ChaosNode[] = [];
 
@@ -95,7 +99,7 @@ export async function openStage(t: TestContext, options: StageOptions = {}): Pro
     return running[Math.floor(Math.random() * running.length)];
   };
 
-  return {
+  const stage: Stage = {
     get redis() {
       if (own === undefined) throw new Error("This stage has no Redis of its own.");
       return own;
@@ -110,6 +114,14 @@ export async function openStage(t: TestContext, options: StageOptions = {}): Pro
       loads.push(load);
       return load;
     },
+    async isRouted() {
+      const lengths = await Promise.all(
+        Array.from({ length: keys.partitions }, (_, p) =>
+          stage.redis.call("XLEN", keys.key(p, "ev")),
+        ),
+      );
+      return lengths.every((length) => length === 0);
+    },
     async finish(withinMs = ARRIVES_WITHIN_MS) {
       await Promise.all(loads.map((load) => load.end()));
       await until("all that is owed has arrived", () => recorder.waiting() === 0, withinMs).catch(
@@ -122,9 +134,11 @@ export async function openStage(t: TestContext, options: StageOptions = {}): Pro
           ARRIVES_WITHIN_MS,
         );
       }
+      if (own) assert.deepEqual(await own.call("KEYS", "*:dead:*"), [], "nothing has died");
       return recorder.verdict();
     },
   };
+  return stage;
 }
 
 /** What holds in each scenario in which Redis has lost nothing that it had acknowledged. */
