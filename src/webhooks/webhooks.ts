@@ -86,6 +86,12 @@ export interface Webhooks {
   resume(appId: string, endpointId: string): Promise<void>;
 }
 
+/**
+ * The least time, in ms, to give back what other nodes would else wait for until the leases end. What a durable
+ * outbox does not answer by then ends when its connections are closed, and is done again by other nodes.
+ */
+const LEAST_LEAVE_MS = 500;
+
 export function createWebhooks(parts: WebhooksParts): Webhooks {
   const { apps, outbox, now, log } = parts;
   const context: DispatchContext = {
@@ -139,9 +145,12 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
   }
 
   async function stop(deadlineMs: number): Promise<readonly Undelivered[]> {
+    const startedMs = now();
     if (isStarted && deadlineMs > 0) await within(deadlineMs, lastWork());
-    await delivery.stop();
-    await router.stop();
+    if (outbox.isDurable) {
+      const leftMs = Math.max(LEAST_LEAVE_MS, startedMs + deadlineMs - now());
+      await within(leftMs, endWork());
+    } else await endWork();
     await context.target.close();
     const rest = outbox.isDurable ? [] : await undelivered();
     for (const { appId, endpointId, events, deadLetters } of rest) {
@@ -152,6 +161,11 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
     }
     await outbox.close();
     return rest;
+  }
+
+  async function endWork(): Promise<void> {
+    await delivery.stop();
+    await router.stop();
   }
 
   async function lastWork(): Promise<void> {
