@@ -5,13 +5,13 @@ import type { CacheStore } from "./cache/cache-store.ts";
 import type { Announcements, ChannelState } from "./channel-state/channel-state.ts";
 import type { ClusterSample } from "./observability/cluster-sample.ts";
 import type { Log } from "./protocol/log.ts";
-import type { Outbox } from "./webhooks/outbox.ts";
+import type { WholeOutbox } from "./webhooks/whole-outbox.ts";
 
 export interface Drivers {
   readonly adapter: Adapter;
   readonly state: ChannelState;
   readonly cache: CacheStore;
-  readonly outbox: Outbox;
+  readonly outbox: WholeOutbox;
   /**
    * Done once this node may serve: at once in memory; with Redis when the node has joined its deployment and
    * holds its leases, however long that takes. Rejects when it may not join, and when closed meanwhile.

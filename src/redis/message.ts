@@ -10,6 +10,7 @@
  *             the frame, UTF-8, to the end
  *     kinds 4–6 (member, subscription_count, watch): JSON text, made by the scripts of channel state
  *     kind 7 (probe): whatever the sender likes
+ *     kind 8 (control): JSON text, what an operator tells the dispatchers of webhooks
  *
  * One message has no header: the single character `1` on a wake topic, which scripts publish.
  */
@@ -25,6 +26,7 @@ const KIND_BYTES = {
   subscription_count: 5,
   watch: 6,
   probe: 7,
+  control: 8,
 } as const;
 
 export type FrameKind = "event" | "client_event" | "terminate";
@@ -61,7 +63,12 @@ export function messageHeader(kind: HeadedKind): string {
   return String.fromCharCode(MESSAGE_VERSION, KIND_BYTES[kind]);
 }
 
-/** Everything after the header, as text: the JSON of kinds 4–6. */
+/** A message of a kind whose content is text. */
+export function encodeTextMessage(kind: HeadedKind, text: string): Buffer {
+  return Buffer.from(messageHeader(kind) + text, "utf8");
+}
+
+/** Everything after the header, as text: the JSON of kinds 4–6 and 8. */
 export function messageText(bytes: Buffer): string {
   return bytes.toString("utf8", HEADER_BYTES);
 }

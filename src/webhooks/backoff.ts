@@ -6,8 +6,3 @@ export function backoffMs(retry: RetrySettings, failures: number, random: () => 
   const bound = Math.min(retry.maxMs, retry.initialMs * 2 ** Math.min(failures - 1, 30));
   return Math.round(random() * bound);
 }
-
-/** Between two probes of a paused endpoint, in ms: the highest bound and up to a quarter more. */
-export function probeEveryMs(retry: RetrySettings, random: () => number): number {
-  return Math.round(retry.maxMs * (1 + random() / 4));
-}

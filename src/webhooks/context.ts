@@ -2,14 +2,14 @@
 import type { Apps } from "../apps/app.ts";
 import type { Log } from "../protocol/log.ts";
 import type { LossLog } from "./loss-log.ts";
-import type { Outbox } from "./outbox.ts";
 import type { WebhookSettings } from "./settings.ts";
 import type { Target } from "./target.ts";
 import type { After, Now } from "./timer.ts";
+import type { WholeOutbox } from "./whole-outbox.ts";
 
 export interface DispatchContext {
   readonly apps: Apps;
-  readonly outbox: Outbox;
+  readonly outbox: WholeOutbox;
   readonly target: Target;
   readonly settings: WebhookSettings;
   readonly now: Now;

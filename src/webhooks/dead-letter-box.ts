@@ -5,6 +5,10 @@ export interface DeadLetterBox {
   readonly length: number;
   /** Keeps the letter; answers how many older ones had to give way. */
   add(letter: DeadLetter): number;
+  /** Whether it can be kept without any giving way. */
+  hasRoom(letter: DeadLetter): boolean;
+  /** Takes out those of these events; answers how many there were. */
+  take(ids: ReadonlySet<string>): number;
   /** Drops what died at `beforeMs` or earlier; answers how many. */
   expire(beforeMs: number): number;
   list(offset: number, limit: number): DeadLetter[];
@@ -36,6 +40,14 @@ export function createDeadLetterBox(maxLetters: number, maxBytes: number): DeadL
         dropped += 1;
       }
       return dropped;
+    },
+    hasRoom: ({ event }) => letters.length - start < maxLetters && bytes + event.bytes <= maxBytes,
+    take(ids) {
+      const before = letters.length - start;
+      letters = letters.slice(start).filter(({ event }) => !ids.has(event.id));
+      start = 0;
+      bytes = letters.reduce((sum, { event }) => sum + event.bytes, 0);
+      return before - letters.length;
     },
     expire(beforeMs) {
       let dropped = 0;

@@ -16,9 +16,11 @@ import {
   isBatch,
   type Lane,
 } from "./lanes.ts";
+import type { EndpointName } from "./operations.ts";
 import type { LaneKey, UnderWay } from "./outbox.ts";
 import { outcomeOf } from "./outcome.ts";
 import { nextPostMs, paceOf } from "./pace.ts";
+import { createPauses } from "./pauses.ts";
 import { post } from "./post.ts";
 import { findReceiver, loggableOrigin, type Receiver } from "./receiver.ts";
 import { createSettlement } from "./settlement.ts";
@@ -33,19 +35,23 @@ export interface Delivery {
   readonly underWay: UnderWay;
   /** A bound pushed events out of the lane: batches that wait are made anew. */
   pushedOut(lane: LaneKey): void;
+  /** An operator has changed the lane: what waits of it is batched anew from its head. */
+  touched(lane: LaneKey): void;
   /** Forgets all lanes of a partition that is lost or newly claimed. */
   forgetPartition(partition: number): void;
   /** Sends nothing more of the partition; resolves when no POST carries anything of it. */
   leavePartition(partition: number): Promise<void>;
   /** Tries an endpoint that could not be sent to. */
   pump(endpoint: Endpoint): void;
-  /** Sends to a paused endpoint at once, as to one that has failed. */
-  resume(endpoint: Endpoint): void;
+  /** Tries an endpoint at once, whatever it waits for. */
+  retry(of: EndpointName): void;
+  /** See pauses.ts. */
+  refreshPauses(): Promise<void>;
   /** Forgets an endpoint without lanes. */
   forget(endpoint: Endpoint): void;
   /** No more waiting for windows and long backoffs. */
   hurry(): void;
-  /** Resolves once nothing waits but for endpoints that cannot be sent to, or have answered 410 once more. */
+  /** Resolves once nothing waits but for endpoints that cannot be sent to or are paused. */
   drained(): Promise<void>;
   /** Gives up all attempts under way and sends nothing more. */
   stop(): Promise<void>;
@@ -58,7 +64,8 @@ export function createDelivery(
 ): Delivery {
   const { apps, target, settings, now, after, log } = context;
   const endpoints = new Map<string, Endpoint>();
-  const settlement = createSettlement(context, onLost);
+  const pauses = createPauses(context, endpoints, tryNow);
+  const settlement = createSettlement(context, pauses, onLost);
   const giveUp = new AbortController();
   // Every attempt under way listens: as many as the endpoints' concurrency allows.
   setMaxListeners(0, giveUp.signal);
@@ -77,6 +84,7 @@ export function createDelivery(
     if (!endpoint) {
       endpoint = createEndpoint(appId, endpointId);
       endpoints.set(name, endpoint);
+      pauses.adopt(endpoint);
     }
     return endpoint;
   }
@@ -105,20 +113,19 @@ export function createDelivery(
   async function send(endpoint: Endpoint): Promise<void> {
     while (endpoint.needsPump && !giveUp.signal.aborted) {
       endpoint.needsPump = false;
-      if (endpoint.queue.length === 0) return;
+      if (endpoint.queue.length === 0 && endpoint.pause === undefined) return;
       const receiver = await findReceiver(endpoint, apps, settings.batching);
       if (typeof receiver === "string") return noteObstacle(endpoint, receiver);
       endpoint.obstacle = undefined;
       endpoint.pace = paceOf(receiver.webhook, settings);
-      const { pausedUrl } = endpoint;
-      if (pausedUrl !== undefined && pausedUrl !== receiver.webhook.url) unpause(endpoint);
+      if (await pauses.holds(endpoint, receiver.webhook.url)) return;
       while (maySend(endpoint)) {
         const batch = await nextBatch(context, endpoint, receiver.maxEvents);
         if (!batch) break;
         narrow(batch, now(), ({ lane }) => lane.isLive);
         if (batch.parts.length === 0) continue;
         if (!maySend(endpoint)) {
-          // A POST failed while the lanes were read.
+          // A POST failed, or the endpoint was paused, while the lanes were read.
           putBack(batch, endpoint);
           break;
         }
@@ -132,10 +139,13 @@ export function createDelivery(
     }
   }
 
-  function unpause(endpoint: Endpoint): void {
-    endpoint.pausedUrl = undefined;
+  /** Nothing of what waits is put off any longer. */
+  function tryNow(endpoint: Endpoint): void {
+    endpoint.openAtMs = 0;
     endpoint.retryAtMs = 0;
     endpoint.notBeforeMs = 0;
+    for (const entry of endpoint.queue) if (isBatch(entry)) entry.retryAtMs = 0;
+    pump(endpoint);
   }
 
   function noteObstacle(endpoint: Endpoint, obstacle: string): void {
@@ -150,7 +160,8 @@ export function createDelivery(
 
   function maySend(endpoint: Endpoint): boolean {
     const nowMs = now();
-    if (giveUp.signal.aborted || nowMs < endpoint.notBeforeMs) return false;
+    if (giveUp.signal.aborted || endpoint.pause !== undefined) return false;
+    if (nowMs < endpoint.notBeforeMs) return false;
     if (nowMs < endpoint.nextPostMs) return false;
     if (endpoint.failures === 0) return endpoint.flying < endpoint.pace.concurrency;
     return endpoint.flying === 0 && now() >= endpoint.retryAtMs;
@@ -200,7 +211,7 @@ export function createDelivery(
     const limit = endpoint.failures > 0 ? 1 : endpoint.pace.concurrency;
     if (endpoint.needsPump) {
       pump(endpoint);
-    } else if (endpoint.obstacle === undefined && endpoint.flying < limit) {
+    } else if (!isStuck(endpoint) && endpoint.flying < limit) {
       let atMs = Number.POSITIVE_INFINITY;
       for (const entry of endpoint.queue) {
         atMs = Math.min(atMs, isBatch(entry) ? entry.retryAtMs : endpoint.openAtMs);
@@ -228,9 +239,30 @@ export function createDelivery(
     return undefined;
   }
 
-  /** Nothing can be sent to it, or it is paused and not even probed now. */
-  function isStuck({ obstacle, pausedUrl, retryAtMs }: Endpoint): boolean {
-    return obstacle !== undefined || (pausedUrl !== undefined && now() < retryAtMs);
+  /** Nothing can or may be sent to it. */
+  function isStuck({ obstacle, pause }: Endpoint): boolean {
+    return obstacle !== undefined || pause !== undefined;
+  }
+
+  function routed(key: LaneKey, count: number, windowMs: number): void {
+    const endpoint = endpointOf(key.appId, key.endpointId);
+    let lane = endpoint.lanes.get(key.partition);
+    if (!lane) {
+      lane = createLane(key, endpoint);
+      endpoint.lanes.set(key.partition, lane);
+    }
+    noteRouted(lane, count, isHurried ? 0 : windowMs, settings.batching.maxEvents, now());
+    pump(endpoint);
+  }
+
+  /** Batches with the lane that wait are made anew; answers whether there was one. */
+  function remake(lane: Lane): boolean {
+    if (!unbind(lane, now())) return false;
+    lane.endpoint.queue = lane.endpoint.queue.filter(
+      (entry) => !isBatch(entry) || entry.parts.length > 0,
+    );
+    giveBack(lane, now());
+    return true;
   }
 
   function track(work: Promise<void>): void {
@@ -243,24 +275,19 @@ export function createDelivery(
   return {
     endpoint: endpointOf,
     endpoints: () => endpoints.values(),
-    routed(key, count, windowMs) {
-      const endpoint = endpointOf(key.appId, key.endpointId);
-      let lane = endpoint.lanes.get(key.partition);
-      if (!lane) {
-        lane = createLane(key, endpoint);
-        endpoint.lanes.set(key.partition, lane);
-      }
-      noteRouted(lane, count, isHurried ? 0 : windowMs, settings.batching.maxEvents, now());
-      pump(endpoint);
-    },
+    routed,
     underWay: (key) => laneOf(key)?.underWay ?? 0,
     pushedOut(key) {
       const lane = laneOf(key);
-      if (!lane || !unbind(lane, now())) return;
-      lane.endpoint.queue = lane.endpoint.queue.filter(
-        (entry) => !isBatch(entry) || entry.parts.length > 0,
-      );
-      giveBack(lane, now());
+      if (lane) remake(lane);
+    },
+    touched(key) {
+      const lane = laneOf(key);
+      if (lane) {
+        lane.suspects = [];
+        if (!remake(lane)) lane.isTouched = lane.place === "bound";
+      }
+      routed(key, 0, 0);
     },
     forgetPartition(partition) {
       for (const endpoint of endpoints.values()) {
@@ -281,11 +308,11 @@ export function createDelivery(
       await Promise.allSettled(awaited);
     },
     pump,
-    resume(endpoint) {
-      if (endpoint.pausedUrl === undefined) return;
-      unpause(endpoint);
-      pump(endpoint);
+    retry({ appId, endpointId }) {
+      const endpoint = endpoints.get(`${appId}:${endpointId}`);
+      if (endpoint) tryNow(endpoint);
     },
+    refreshPauses: pauses.refresh,
     forget(endpoint) {
       endpoint.cancelTimer?.();
       endpoints.delete(`${endpoint.appId}:${endpoint.id}`);

@@ -40,3 +40,8 @@ export function compareEventIds(a: string, b: string): number {
   }
   return 0;
 }
+
+/** The partition whose stream gave the id; NaN for a text that is none. */
+export function partitionOfEventId(id: string): number {
+  return Number(/^\d+-(\d+)-\d+-\d+$/.exec(id)?.[1]);
+}

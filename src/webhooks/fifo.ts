@@ -7,6 +7,7 @@ export interface Fifo {
   /** Bytes of their JSON. */
   readonly bytes: number;
   readonly first: OutboxEvent | undefined;
+  has(id: string): boolean;
   push(event: OutboxEvent): void;
   shift(): OutboxEvent | undefined;
   /** The event with `before` older ones in front of it. */
@@ -69,6 +70,7 @@ export function createFifo(): Fifo {
     get first() {
       return slots[start];
     },
+    has: (id) => present.has(id),
     push(event) {
       slots.push(event);
       present.add(event.id);

@@ -46,6 +46,8 @@ function enqueue(lane: Lane, openAtMs: number): void {
 export function releaseLane(lane: Lane, windowMs: number, nowMs: number): void {
   // What is delivered and not yet recorded is not given up either.
   lane.underWay = lane.unsettled.length;
+  if (lane.isTouched) lane.suspects = [];
+  lane.isTouched = false;
   if (!lane.isLive) return;
   if (lane.isLeaving) return dropLane(lane, nowMs);
   lane.place = "idle";
@@ -116,6 +118,14 @@ export function unbind(lane: Lane, nowMs: number): boolean {
 /** Drops lanes that are being given up, now that nothing of theirs is under way. */
 export function dropLeaving(batch: Batch, nowMs: number): void {
   for (const { lane } of batch.parts) if (lane.isLeaving && lane.isLive) dropLane(lane, nowMs);
+}
+
+/** Gives back lanes that were changed while the batch was under way: their events may be elsewhere by now. */
+export function dropTouched(batch: Batch, nowMs: number): void {
+  const touched = new Set(batch.parts.map(({ lane }) => lane).filter(({ isTouched }) => isTouched));
+  if (touched.size === 0) return;
+  narrow(batch, nowMs, ({ lane }) => !touched.has(lane));
+  for (const lane of touched) giveBack(lane, nowMs);
 }
 
 /** Takes a lane that is not ours any more out of the queue. A POST under way is not touched. */

@@ -1,6 +1,7 @@
 /** What the dispatcher remembers of lanes, batches and endpoints. Plain records: the rules are in delivery.ts. */
 import { createEndpointCounters, type EndpointCounters } from "./counters.ts";
 import type { LaneKey, OutboxEvent } from "./outbox.ts";
+import type { StoredPause } from "./outbox-controls.ts";
 import { type Pace, UNPACED } from "./pace.ts";
 
 export interface Lane {
@@ -20,6 +21,8 @@ export interface Lane {
   suspects: number[];
   /** {@link Endpoint.accepted} when the suspects were first refused. */
   suspectsSince: number;
+  /** An operator has changed it while it was bound: what binds it is made anew from its head. */
+  isTouched: boolean;
   /** Events at its head that are in a batch which is being made or sent: no bound may push them out. */
   underWay: number;
   /** Delivered, but the outbox could not be told yet. */
@@ -77,8 +80,10 @@ export interface Endpoint {
   gathered: number;
   /** Batches that it took: proof that it is alive. */
   accepted: number;
-  /** The url that answered 410: it is only probed until it takes a batch, is resumed, or has another url. */
-  pausedUrl: string | undefined;
+  /** Nothing is sent before it is resumed or, after a 410, has another url. */
+  pause: StoredPause | undefined;
+  /** A pause that has ended by another url, and still stands in the outbox. */
+  endedPause: StoredPause | undefined;
   /** Why nothing can be sent, once that was logged. */
   obstacle: string | undefined;
   isPumping: boolean;
@@ -102,7 +107,8 @@ export function createEndpoint(appId: string, id: string): Endpoint {
     openAtMs: 0,
     gathered: 0,
     accepted: 0,
-    pausedUrl: undefined,
+    pause: undefined,
+    endedPause: undefined,
     obstacle: undefined,
     isPumping: false,
     needsPump: false,
@@ -122,6 +128,7 @@ export function createLane(key: LaneKey, endpoint: Endpoint): Lane {
     hasLeftover: false,
     suspects: [],
     suspectsSince: 0,
+    isTouched: false,
     underWay: 0,
     unsettled: [],
   };

@@ -4,6 +4,7 @@
  */
 import { createDeadLetterBox, type DeadLetterBox } from "./dead-letter-box.ts";
 import { createFifo, type Fifo } from "./fifo.ts";
+import type { EndpointName, LaneFailure } from "./operations.ts";
 import type {
   Backlog,
   DeadLetter,
@@ -47,6 +48,20 @@ export interface MemoryLanes {
   backlogs(): Backlog[];
   deadLetters(appId: string, endpointId: string, offset: number, limit: number): DeadLetter[];
   expireDeadLetters(): Loss[];
+  /** The oldest `count` events of a lane. */
+  waiting(lane: LaneKey, count: number): OutboxEvent[];
+  length(lane: LaneKey): number;
+  /** Adds to the lane's end what is not in it yet. False: there is no room, and nothing gives way. */
+  add(lane: LaneKey, event: OutboxEvent): boolean;
+  /** As `add`. */
+  addLetter(of: EndpointName, letter: DeadLetter): boolean;
+  /** Answers how many there were. */
+  takeEvents(lane: LaneKey, ids: ReadonlySet<string>): number;
+  takeLetters(of: EndpointName, ids: ReadonlySet<string>): number;
+  renewLane(lane: LaneKey): void;
+  laneFailure(lane: LaneKey): LaneFailure | undefined;
+  /** Of the endpoint's lane that has failed longest. */
+  failing(appId: string, endpointId: string): LaneFailure | undefined;
 }
 
 interface Lane {
@@ -54,6 +69,8 @@ interface Lane {
   readonly events: Fifo;
   /** Since the lane last settled. */
   firstFailureMs: number | undefined;
+  /** Since then. */
+  attempts: number;
   lastStatus: string | undefined;
 }
 
@@ -80,6 +97,22 @@ export function createMemoryLanes(bounds: LaneBounds, now: Now): MemoryLanes {
       endpoints.set(name, endpoint);
     }
     return endpoint;
+  }
+
+  function laneOf(endpoint: Endpoint, key: LaneKey): Lane {
+    let lane = endpoint.lanes.get(key.partition);
+    if (!lane) {
+      const events = createFifo();
+      lane = { key, events, firstFailureMs: undefined, attempts: 0, lastStatus: undefined };
+      endpoint.lanes.set(key.partition, lane);
+    }
+    return lane;
+  }
+
+  function append(endpoint: Endpoint, key: LaneKey, event: OutboxEvent): void {
+    laneOf(endpoint, key).events.push(event);
+    endpoint.events += 1;
+    endpoint.bytes += event.bytes;
   }
 
   function find(key: LaneKey): { endpoint: Endpoint; lane: Lane } | undefined {
@@ -129,14 +162,7 @@ export function createMemoryLanes(bounds: LaneBounds, now: Now): MemoryLanes {
     maxQueuedBytes,
     push(key, event, underWay, losses) {
       const endpoint = endpointOf(key.appId, key.endpointId);
-      let lane = endpoint.lanes.get(key.partition);
-      if (!lane) {
-        lane = { key, events: createFifo(), firstFailureMs: undefined, lastStatus: undefined };
-        endpoint.lanes.set(key.partition, lane);
-      }
-      lane.events.push(event);
-      endpoint.events += 1;
-      endpoint.bytes += event.bytes;
+      append(endpoint, key, event);
       while (endpoint.events > maxQueuedEvents || endpoint.bytes > maxQueuedBytes) {
         if (!pushOutOldest(endpoint, underWay, losses)) break;
       }
@@ -165,7 +191,7 @@ export function createMemoryLanes(bounds: LaneBounds, now: Now): MemoryLanes {
       const found = find(key);
       if (found) {
         take(found.endpoint, found.lane, new Set(ids));
-        found.lane.firstFailureMs = undefined;
+        forgive(found.lane);
         found.lane.lastStatus = undefined;
       }
       return "settled";
@@ -176,6 +202,7 @@ export function createMemoryLanes(bounds: LaneBounds, now: Now): MemoryLanes {
       const { lane } = found;
       const nowMs = now();
       lane.firstFailureMs ??= nowMs;
+      lane.attempts += 1;
       lane.lastStatus = status;
       if (nowMs - lane.firstFailureMs < budgetMs) return { buried: [], dropped: 0 };
       const old = lane.events
@@ -194,7 +221,7 @@ export function createMemoryLanes(bounds: LaneBounds, now: Now): MemoryLanes {
     },
     renew(appId, endpointId) {
       const endpoint = endpoints.get(endpointName(appId, endpointId));
-      for (const lane of endpoint?.lanes.values() ?? []) lane.firstFailureMs = undefined;
+      for (const lane of endpoint?.lanes.values() ?? []) forgive(lane);
     },
     backlogs: () =>
       [...endpoints.values()].map((endpoint) => ({
@@ -216,7 +243,54 @@ export function createMemoryLanes(bounds: LaneBounds, now: Now): MemoryLanes {
       }
       return losses;
     },
+    waiting: (key, count) => find(key)?.lane.events.peek(count) ?? [],
+    length: (key) => find(key)?.lane.events.length ?? 0,
+    add(key, event) {
+      const endpoint = endpointOf(key.appId, key.endpointId);
+      if (endpoint.lanes.get(key.partition)?.events.has(event.id)) return true;
+      if (endpoint.events >= maxQueuedEvents) return false;
+      if (endpoint.events > 0 && endpoint.bytes + event.bytes > maxQueuedBytes) return false;
+      append(endpoint, key, event);
+      return true;
+    },
+    addLetter({ appId, endpointId }, letter) {
+      const { dead } = endpointOf(appId, endpointId);
+      if (!dead.hasRoom(letter)) return false;
+      dead.add(letter);
+      return true;
+    },
+    takeEvents(key, ids) {
+      const found = find(key);
+      return found ? take(found.endpoint, found.lane, ids).length : 0;
+    },
+    takeLetters: ({ appId, endpointId }, ids) =>
+      endpoints.get(endpointName(appId, endpointId))?.dead.take(ids) ?? 0,
+    renewLane(key) {
+      const found = find(key);
+      if (found) forgive(found.lane);
+    },
+    laneFailure(key) {
+      const found = find(key);
+      return found && failureOf(found.lane);
+    },
+    failing(appId, endpointId) {
+      const { lanes = new Map<number, Lane>() } =
+        endpoints.get(endpointName(appId, endpointId)) ?? {};
+      const failures = [...lanes.values()].flatMap((lane) => failureOf(lane) ?? []);
+      return failures.toSorted((a, b) => a.sinceMs - b.sinceMs)[0];
+    },
   };
+}
+
+/** Its budget begins anew. */
+function forgive(lane: Lane): void {
+  lane.firstFailureMs = undefined;
+  lane.attempts = 0;
+}
+
+function failureOf({ firstFailureMs, attempts, lastStatus }: Lane): LaneFailure | undefined {
+  if (firstFailureMs === undefined || lastStatus === undefined) return undefined;
+  return { sinceMs: firstFailureMs, attempts, lastStatus };
 }
 
 function endpointName(appId: string, endpointId: string): string {

@@ -1,9 +1,12 @@
 /** The outbox of a node that is alone: lanes and dead letters in memory, lost with the process. */
 import type { EventLog } from "./event-log.ts";
 import { createFifo, type Fifo } from "./fifo.ts";
+import { createMemoryControls } from "./memory-controls.ts";
+import { createMemoryDesk } from "./memory-desk.ts";
 import { createMemoryLanes, type LaneBounds, type MemoryLanes } from "./memory-lanes.ts";
-import type { Backlogs, Loss, Outbox, OutboxEvent, Route, UnderWay } from "./outbox.ts";
+import type { Backlogs, Loss, OutboxEvent, Route, UnderWay } from "./outbox.ts";
 import type { Now } from "./timer.ts";
+import type { WholeOutbox } from "./whole-outbox.ts";
 
 export interface MemoryOutboxParts {
   /** The producer's side. */
@@ -15,8 +18,11 @@ export interface MemoryOutboxParts {
 }
 
 /** Nobody else can own a partition, so a claim is `new` once and never lost. */
-export function createMemoryOutbox({ events, sweep, now, bounds }: MemoryOutboxParts): Outbox {
+export function createMemoryOutbox({ events, sweep, now, bounds }: MemoryOutboxParts): WholeOutbox {
   const lanes: MemoryLanes = createMemoryLanes(bounds, now);
+  const { partitions } = events;
+  const controls = createMemoryControls();
+  const desk = createMemoryDesk({ partitions, lanes, onTouched: controls.tellTouched, now });
   const claimed = new Set<number>();
   const held = Array.from({ length: events.partitions }, () => new Map<string, Fifo>());
 
@@ -75,6 +81,8 @@ export function createMemoryOutbox({ events, sweep, now, bounds }: MemoryOutboxP
     driver: "memory",
     partitions: events.partitions,
     isDurable: false,
+    desk,
+    controls,
     listen: events.listen,
     enlist: () => all,
     resign() {},

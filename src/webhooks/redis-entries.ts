@@ -1,5 +1,7 @@
 /** Events as they lie in Redis streams, and what they are here. Source: architecture.md §5. */
-import type { DeadLetter, DeathReason, OutboxEvent } from "./outbox.ts";
+import type { LaneFailure } from "./operations.ts";
+import type { DeathReason, OutboxEvent } from "./outbox.ts";
+import type { PlacedLetter } from "./outbox-desk.ts";
 
 /** An event and its place in the stream that it was read from. */
 export interface Placed {
@@ -17,7 +19,7 @@ export function readStream(reply: unknown, epoch: string, partition: number): Pl
   }));
 }
 
-/** Entries of a lane or holding lane: id, channel, type and json; the key tells the app. */
+/** Entries of a lane or holding lane: id, channel, type, json and when it was replayed; the key tells the app. */
 export function readLane(reply: unknown, appId: string): Placed[] {
   return readEntries(reply).map(({ place, fields }) => ({
     place,
@@ -26,19 +28,28 @@ export function readLane(reply: unknown, appId: string): Placed[] {
 }
 
 /** Entries of a stream of dead letters: as in a lane, and reason, last status and time of death. */
-export function readDeadLetters(reply: unknown, appId: string): DeadLetter[] {
-  return readEntries(reply).map(({ fields }) => {
+export function readDeadLetters(reply: unknown, appId: string): PlacedLetter[] {
+  return readEntries(reply).map(({ place, fields }) => {
     const named = field(fields, "r");
     const reason = DEATH_REASONS.find((each) => each === named);
     if (reason === undefined) throw unexpected("dead letter");
     const status = field(fields, "s");
-    return {
+    const letter = {
       event: toEvent(field(fields, "i"), appId, fields),
       reason,
       status: status === "" ? undefined : status,
       diedMs: Number(field(fields, "d")),
     };
+    return { place, id: letter.event.id, letter };
   });
+}
+
+/** What is noted of a lane that fails: `<first failure, ms>:<attempts>:<last status>`. */
+export function readLaneFailure(reply: unknown): LaneFailure | undefined {
+  if (reply === null) return undefined;
+  const [, sinceMs, attempts, lastStatus] = /^(\d+):(\d+):(.*)$/.exec(String(reply)) ?? [];
+  if (lastStatus === undefined) throw unexpected("failure of a lane");
+  return { sinceMs: Number(sinceMs), attempts: Number(attempts), lastStatus };
 }
 
 /** When the event was decided, epoch ms of Redis: `<epoch>-<partition>-<ms>-<seq>`. */
@@ -62,7 +73,7 @@ function toEvent(id: string, appId: string, fields: ReadonlyMap<string, string>)
     json,
     bytes: Buffer.byteLength(json),
     decidedMs,
-    retriedFromMs: decidedMs,
+    retriedFromMs: Number(fields.get("p") ?? decidedMs),
   };
 }
 

@@ -125,7 +125,7 @@ export function createRedisLanes(parts: RedisLanesParts): RedisLanes {
     async deadLetters(lane, count) {
       const [key = ""] = keysOf(lane, "dead");
       const reply = await commands.call("XRANGE", key, "-", "+", "COUNT", count);
-      return readDeadLetters(reply, lane.appId);
+      return readDeadLetters(reply, lane.appId).map(({ letter }) => letter);
     },
     async expire(lane) {
       const reply = await commands.runScript(EXPIRE, keysOf(lane, "disp", "dead", "deads"), [

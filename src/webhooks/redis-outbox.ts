@@ -7,8 +7,11 @@
  *     {t}:hold:<app>             events whose route is not known   {t}:holds   set of those apps
  *     {t}:dead:<app>:<endpoint>  dead letters                      {t}:deads   set of those endpoints
  *     {t}:try                    hash, failures of each lane since it last settled
+ *     {t}:touched                set of lanes that an operator has changed, until their dispatcher knows
  *     {t}:disp                   lease of the dispatcher           {t}:wake    topic that wakes it
  *     {t0}:dispatchers           zset, in partition 0 only: the dispatchers that are alive
+ *     {t0}:paused                hash, in partition 0 only: the endpoints that are paused
+ *     {t0}:control               topic, in partition 0 only: what operators tell all dispatchers
  *
  * Nothing that an app keeps secret is in any of them.
  */
@@ -21,10 +24,11 @@ import {
   type FailResult,
   type LaneKey,
   type Loss,
-  type Outbox,
   OutboxUnavailableError,
 } from "./outbox.ts";
 import { createRedisBacklogs } from "./redis-backlogs.ts";
+import { createRedisControls } from "./redis-controls.ts";
+import { createRedisDesk } from "./redis-desk.ts";
 import { createLaneCache, LANE_CACHE_BOUNDS, type LaneCacheBounds } from "./redis-lane-cache.ts";
 import { createRedisLanes, type RedisLanes } from "./redis-lanes.ts";
 import { createOwners, LEASE_MS } from "./redis-owners.ts";
@@ -32,6 +36,7 @@ import { createRouting, splitLaneName } from "./redis-routing.ts";
 import { createRedisSources } from "./redis-sources.ts";
 import { createWakeUps } from "./redis-wake.ts";
 import type { Now } from "./timer.ts";
+import type { WholeOutbox } from "./whole-outbox.ts";
 
 export interface RedisOutboxBounds {
   /** Events in one lane: of one partition and app for one endpoint. */
@@ -56,7 +61,7 @@ export interface RedisOutboxParts {
   readonly leaseMs?: number;
 }
 
-export interface RedisOutbox extends Outbox {
+export interface RedisOutbox extends WholeOutbox {
   /** Partitions that this node dispatches, as far as it knows. */
   readonly owned: number;
   /** Of cached lanes. */
@@ -89,7 +94,16 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
     maxDeadLetters,
     maxDeadLetterAgeMs,
   });
-  const owners = createOwners({ commands, keys, owner, leaseMs, publishCommand });
+  const owners = createOwners({
+    commands,
+    keys,
+    owner,
+    leaseMs,
+    publishCommand,
+    onTouched(partition, names) {
+      for (const name of names) touched({ partition, ...splitLaneName(name) });
+    },
+  });
   const cache = createLaneCache(lanes.read, parts.cacheBounds ?? LANE_CACHE_BOUNDS);
   const backlogs = createRedisBacklogs(commands, keys, lanes);
   const sources = createRedisSources({
@@ -109,6 +123,24 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
     wake: (partition) => wake?.(partition),
     onMissed: doubt,
   });
+
+  const controls = createRedisControls({ bus, commands, keys, owner, onTouched: touched, reach });
+  const desk = createRedisDesk({
+    commands,
+    keys,
+    lanes,
+    backlogs,
+    maxQueuedEvents,
+    maxDeadLetters,
+    onTouched: controls.tellTouched,
+    reach,
+  });
+
+  /** Whoever dispatches the lane reads it again. */
+  function touched(lane: LaneKey): void {
+    cache.forgetLane(lane);
+    if (owners.owns(lane.partition)) controls.noteTouched(lane);
+  }
 
   async function reach<T>(partition: number, call: () => Promise<T>): Promise<T> {
     try {
@@ -165,6 +197,8 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
     driver: "redis",
     partitions: keys.partitions,
     isDurable: true,
+    desk,
+    controls,
     get owned() {
       return owners.owned().length;
     },
@@ -179,7 +213,7 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
         return counters.lost;
       },
       get failures() {
-        return counters.failures + wakeUps.counters.failures;
+        return counters.failures + wakeUps.counters.failures + controls.counters.failures;
       },
       get wakeUps() {
         return wakeUps.counters.wakeUps;
@@ -194,6 +228,7 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
     async enlist() {
       const wanted = await reach(0, owners.enlist);
       wakeUps.hear(wanted);
+      controls.hear();
       return wanted;
     },
     async resign() {
@@ -265,6 +300,7 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
     close() {
       wake = undefined;
       wakeUps.hear([]);
+      controls.close();
     },
   };
 }

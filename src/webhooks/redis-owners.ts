@@ -13,8 +13,8 @@ import { unexpected } from "./redis-entries.ts";
 
 /** dispatchers */
 const ENLIST = loadScript(new URL("./lua/enlist.lua", import.meta.url), 1);
-/** lease */
-const CLAIM = loadScript(new URL("./lua/claim.lua", import.meta.url), 1);
+/** lease, touched */
+const CLAIM = loadScript(new URL("./lua/claim.lua", import.meta.url), 2);
 /** lease, wake */
 const RELEASE = loadScript(new URL("./lua/release.lua", import.meta.url), 2);
 
@@ -27,6 +27,8 @@ export interface OwnersParts {
   readonly owner: string;
   readonly leaseMs: number;
   readonly publishCommand: "PUBLISH" | "SPUBLISH";
+  /** Lanes of a partition that was kept were changed by operators: their names. */
+  readonly onTouched: (partition: number, laneNames: readonly string[]) => void;
 }
 
 export interface Owners {
@@ -40,12 +42,13 @@ export interface Owners {
   lost(partition: number): void;
   /** What this node remembers of the partition may be wrong: its next claim is a new one. */
   doubt(partition: number): void;
+  owns(partition: number): boolean;
   /** Partitions whose lease this node has, as far as it knows, in order. */
   owned(): readonly number[];
 }
 
 export function createOwners(parts: OwnersParts): Owners {
-  const { commands, keys, owner, leaseMs, publishCommand } = parts;
+  const { commands, keys, owner, leaseMs, publishCommand, onTouched } = parts;
   const dispatchersKey = keys.key(0, "dispatchers");
   const owned = new Set<number>();
   const doubtful = new Set<number>();
@@ -81,9 +84,11 @@ export function createOwners(parts: OwnersParts): Owners {
       const isKnown = owned.has(partition) && !doubtful.has(partition);
       // When the answer is lost, nobody knows whether the lease was taken anew.
       doubtful.add(partition);
-      const lease = [keys.key(partition, "disp")];
-      const claim = CLAIMS.get(await commands.runScript(CLAIM, lease, [owner, leaseMs]));
+      const all = [keys.key(partition, "disp"), keys.key(partition, "touched")];
+      const reply = await commands.runScript(CLAIM, all, [owner, leaseMs]);
+      const claim = Array.isArray(reply) ? "mine" : CLAIMS.get(reply);
       if (claim === undefined) throw unexpected("result of a claim");
+      if (Array.isArray(reply) && isKnown) onTouched(partition, reply.map(String));
       doubtful.delete(partition);
       if (claim === "lost") owned.delete(partition);
       else owned.add(partition);
@@ -100,6 +105,7 @@ export function createOwners(parts: OwnersParts): Owners {
     doubt(partition) {
       doubtful.add(partition);
     },
+    owns: (partition) => owned.has(partition),
     owned: () => [...owned].toSorted((a, b) => a - b),
   };
 }

@@ -4,6 +4,7 @@
  */
 import { type DispatchContext, errorCode, LOOK_EVERY_MS } from "./context.ts";
 import type { Delivery } from "./delivery.ts";
+import type { LaneKey } from "./outbox.ts";
 import { createRouteChoice } from "./route-choice.ts";
 import { createRouteResults } from "./route-results.ts";
 
@@ -15,6 +16,8 @@ export interface Router {
   wake(partition: number): void;
   /** Claims the partitions and begins to look at them. */
   start(): Promise<void>;
+  /** An operator has changed the lane. */
+  touched(lane: LaneKey): void;
   /** The partition turned out to belong to another node. */
   lost(partition: number): void;
   /** Gives every partition a last turn; resolves when all have had it. */
@@ -34,6 +37,8 @@ interface Partition {
   isMine: boolean;
   /** This node should own it. */
   isWanted: boolean;
+  /** It was newly claimed, and what lies in its lanes is not known yet. */
+  isUnread: boolean;
   /** It is being given back: nothing new is begun with it. */
   leaving: Promise<void> | undefined;
   needsTurn: boolean;
@@ -55,6 +60,7 @@ export function createRouter(
       number,
       isMine: false,
       isWanted: false,
+      isUnread: false,
       leaving: undefined,
       needsTurn: false,
       turn: undefined,
@@ -63,6 +69,7 @@ export function createRouter(
   });
   let isRunning = false;
   let isFailing = false;
+  let refreshing: Promise<void> | undefined;
   let cancelLook: (() => void) | undefined;
   let looking: Promise<void> | undefined;
   let cancelDrain: (() => void) | undefined;
@@ -156,12 +163,23 @@ export function createRouter(
     if (result === "lost") return lost(number);
     if (result === "new") {
       delivery.forgetPartition(number);
-      const lanes = partition.leaving ? [] : await outbox.lanes(number);
-      for (const lane of lanes) delivery.routed(lane, 0, 0);
+      partition.isUnread = true;
     }
+    if (partition.isUnread && !partition.leaving) await readLanes(partition);
     partition.isMine = true;
     partition.needsTurn = true;
     takeTurn(partition);
+  }
+
+  async function readLanes(partition: Partition): Promise<void> {
+    const lanes = await outbox.lanes(partition.number);
+    // Its owner before may have paused an endpoint since the last look.
+    refreshing ??= delivery.refreshPauses().finally(() => {
+      refreshing = undefined;
+    });
+    await refreshing;
+    partition.isUnread = false;
+    for (const lane of lanes) delivery.routed(lane, 0, 0);
   }
 
   /** Lets others have the partition, once nothing of it is under way here. */
@@ -212,6 +230,7 @@ export function createRouter(
     for (const each of partitions) if (each.isMine && !each.isWanted) void leave(each);
     for (const loss of await outbox.expireDeadLetters()) results.book(loss);
     losses.flush(false);
+    await delivery.refreshPauses();
     await look();
   }
 
@@ -231,6 +250,10 @@ export function createRouter(
       // A failure here is one like any later: the next look tries again.
       await lookAtAll().then(noteSuccess).catch(noteFailure);
       lookLater();
+    },
+    touched(lane) {
+      const partition = partitions[lane.partition];
+      if (partition && mayTurn(partition)) delivery.touched(lane);
     },
     lost,
     async finish() {

@@ -1,14 +1,26 @@
 /** What an attempt's end does to its batch, its lanes and its endpoint. Source: architecture.md §5, Failure. */
-import { backoffMs, probeEveryMs } from "./backoff.ts";
+import { backoffMs } from "./backoff.ts";
 import { type DispatchContext, errorCode } from "./context.ts";
-import { cut, dropLeaving, giveBack, narrow, releaseLane, requeue } from "./lane-queue.ts";
+import {
+  cut,
+  dropLeaving,
+  dropTouched,
+  giveBack,
+  narrow,
+  releaseLane,
+  requeue,
+} from "./lane-queue.ts";
 import { type Batch, type Endpoint, eventsOf, type Part } from "./lanes.ts";
 import type { DeathReason, FailResult } from "./outbox.ts";
 import { failureStatus, faultOf, retryAfterMs } from "./outcome.ts";
+import type { Pauses } from "./pauses.ts";
 import type { Answer } from "./target.ts";
 
 /** An event that its receiver refuses so often while taking others is given up. */
 const MAX_REFUSALS = 3;
+
+/** Longer than any lane fails; a whole number that Lua keeps exactly. */
+const NO_END_MS = Number.MAX_SAFE_INTEGER;
 
 export interface Settlement {
   /** The endpoint took the batch: each lane settles alone. */
@@ -22,6 +34,7 @@ export interface Settlement {
 /** `onLost` is told of a partition that belongs to another node now. */
 export function createSettlement(
   context: DispatchContext,
+  pauses: Pauses,
   onLost: (partition: number) => void,
 ): Settlement {
   const { outbox, settings, now, random, log, losses, onDelivered } = context;
@@ -69,6 +82,7 @@ export function createSettlement(
   /** Drops what is buried or lost from the batch and lets lanes go that have nothing left in it. */
   function trim(batch: Batch): void {
     dropLeaving(batch, now());
+    dropTouched(batch, now());
     for (const { lane, events } of batch.parts) if (events.length === 0) giveBack(lane, now());
     narrow(batch, now(), (part) => part.lane.isLive);
   }
@@ -105,9 +119,6 @@ export function createSettlement(
       endpoint.failures = failures;
       endpoint.retryAtMs = nowMs + delay(failures);
     }
-    if (endpoint.pausedUrl !== undefined) {
-      endpoint.retryAtMs = nowMs + probeEveryMs(settings.retry, random);
-    }
     const askedMs = Math.min(retryAfterMs(answer, nowMs), settings.retry.maxMs);
     endpoint.notBeforeMs = Math.max(endpoint.notBeforeMs, nowMs + askedMs);
     if (endpoint.accepted > batch.acceptedBefore) {
@@ -119,21 +130,12 @@ export function createSettlement(
     return Math.max(endpoint.retryAtMs, endpoint.notBeforeMs, batch.retryAtMs) - nowMs;
   }
 
-  function pause(endpoint: Endpoint, url: string): void {
-    if (endpoint.pausedUrl === url) return;
-    endpoint.pausedUrl = url;
-    log.error(
-      { app_id: endpoint.appId, endpoint: endpoint.id },
-      "webhook endpoint paused because it answered 410",
-    );
-  }
-
   return {
     async delivered(batch, endpoint) {
       if (endpoint.failures > 0) {
         log.info({ app_id: endpoint.appId, endpoint: endpoint.id }, "webhook endpoint recovered");
       }
-      endpoint.pausedUrl = undefined;
+      pauses.accepted(endpoint);
       endpoint.accepted += 1;
       endpoint.failures = 0;
       endpoint.retryAtMs = 0;
@@ -152,8 +154,10 @@ export function createSettlement(
         batch.refusedSince !== undefined &&
         endpoint.accepted > batch.refusedSince;
       if (fault === "batch" || fault === "doubtful") batch.refusedSince ??= endpoint.accepted;
-      if (fault === "gone") pause(endpoint, url);
-      const failure = { status, budgetMs: settings.retry.budgetMs };
+      if (fault === "gone") pauses.gone(endpoint, url);
+      // Of a paused endpoint nothing is given up: somebody has to decide first.
+      const budgetMs = endpoint.pause === undefined ? settings.retry.budgetMs : NO_END_MS;
+      const failure = { status, budgetMs };
       await Promise.all(
         batch.parts
           .filter(({ lane }) => lane.isLive)

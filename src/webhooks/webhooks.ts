@@ -1,21 +1,24 @@
 /** The room's face: builds the dispatcher from its parts and answers what operators ask. Source: architecture.md §5. */
 import type { Apps } from "../apps/app.ts";
 import type { Log } from "../protocol/log.ts";
-import { type DispatchContext, LOOK_EVERY_MS } from "./context.ts";
+import { type DispatchContext, errorCode, LOOK_EVERY_MS } from "./context.ts";
 import type { EndpointCounters } from "./counters.ts";
+import { createOperations } from "./create-operations.ts";
 import { createDelivery } from "./delivery.ts";
 import { createHttpTarget } from "./http-target.ts";
 import type { Endpoint } from "./lanes.ts";
 import { createLossLog } from "./loss-log.ts";
-import type { Backlog, DeadLetter, Outbox } from "./outbox.ts";
+import type { WebhookOperations } from "./operations.ts";
+import type { Backlog, DeadLetter } from "./outbox.ts";
 import { createRouter, type Router } from "./router.ts";
 import type { WebhookSettings } from "./settings.ts";
 import type { Target } from "./target.ts";
 import { type After, type Now, after as realAfter } from "./timer.ts";
+import type { WholeOutbox } from "./whole-outbox.ts";
 
 export interface WebhooksParts {
   readonly apps: Apps;
-  readonly outbox: Outbox;
+  readonly outbox: WholeOutbox;
   readonly settings: WebhookSettings;
   readonly now: Now;
   /** 0 ≤ x < 1: the jitter of backoffs. */
@@ -31,7 +34,7 @@ export interface WebhooksParts {
   readonly after?: After;
 }
 
-/** `paused`: it answered 410 and is only probed. `backing_off`: its last attempt failed. */
+/** `paused`: nothing is sent to it until it is resumed. `backing_off`: its last attempt failed. */
 export type EndpointState = "healthy" | "backing_off" | "paused";
 
 /** An endpoint as the metrics see it. Every configured one has a report, and every one with a backlog. */
@@ -82,8 +85,8 @@ export interface Webhooks {
     offset?: number,
     limit?: number,
   ): Promise<readonly DeadLetter[]>;
-  /** Sends to a paused endpoint at once, with a new retry budget. Nothing happens to one that is not paused. */
-  resume(appId: string, endpointId: string): Promise<void>;
+  /** What operators may ask, once it has started. */
+  readonly operations: WebhookOperations;
 }
 
 /**
@@ -114,7 +117,7 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
     for (const endpoint of delivery.endpoints()) {
       const name = `${endpoint.appId}:${endpoint.id}`;
       // What keeps them may have been edited away.
-      if (endpoint.obstacle !== undefined || endpoint.pausedUrl !== undefined) {
+      if (endpoint.obstacle !== undefined || endpoint.pause !== undefined) {
         delivery.pump(endpoint);
       }
       const isBusy = endpoint.flying > 0 || endpoint.queue.length > 0 || endpoint.isPumping;
@@ -201,6 +204,16 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
   return {
     async start() {
       isStarted = true;
+      outbox.controls.listen({
+        pausesChanged() {
+          delivery.refreshPauses().catch((error: unknown) => {
+            // The next look reads them.
+            log.warn({ reason: errorCode(error) }, "webhook pauses could not be read");
+          });
+        },
+        retry: delivery.retry,
+        touched: router.touched,
+      });
       await router.start();
       log.info({ driver: outbox.driver, look_every_ms: LOOK_EVERY_MS }, "webhooks started");
     },
@@ -228,16 +241,11 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
     async deadLetters(appId, endpointId, offset = 0, limit = 100) {
       return outbox.deadLetters(appId, endpointId, offset, limit);
     },
-    async resume(appId, endpointId) {
-      const endpoint = delivery.endpoint(appId, endpointId);
-      if (endpoint.pausedUrl === undefined) return;
-      await outbox.renew(appId, endpointId);
-      delivery.resume(endpoint);
-    },
+    operations: createOperations(context, delivery),
   };
 }
 
 function stateOf(endpoint: Endpoint): EndpointState {
-  if (endpoint.pausedUrl !== undefined) return "paused";
+  if (endpoint.pause !== undefined) return "paused";
   return endpoint.failures > 0 ? "backing_off" : "healthy";
 }

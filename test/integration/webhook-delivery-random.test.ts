@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { compareEventIds } from "../../src/webhooks/event-id.ts";
-import type { Outbox } from "../../src/webhooks/outbox.ts";
+import type { WholeOutbox } from "../../src/webhooks/whole-outbox.ts";
 import { until } from "../support/until.ts";
 import { app, appRegistry, endpoint, SETTINGS } from "../webhooks/fixtures.ts";
 import { openPipeline } from "../webhooks/pipeline.ts";
@@ -143,7 +143,7 @@ function group(all: readonly { readonly channel: string; readonly n: number }[])
 }
 
 /** Answers every call after 0 to 3 ms, as a driver does that has to ask elsewhere. */
-function late(outbox: Outbox, random: () => number): Outbox {
+function late(outbox: WholeOutbox, random: () => number): WholeOutbox {
   const slow =
     <A extends unknown[], R>(call: (...args: A) => R | Promise<R>) =>
     async (...args: A): Promise<R> => {

@@ -50,7 +50,7 @@ describe("a message between nodes", () => {
   });
 
   test("of an unknown version or kind, or without a header, is none", () => {
-    for (const bytes of [[2, 1, 0, 0], [1, 0], [1, 8], [1, 255], [1], []]) {
+    for (const bytes of [[2, 1, 0, 0], [1, 0], [1, 9], [1, 255], [1], []]) {
       assert.equal(messageKind(Buffer.from(bytes)), undefined, bytes.join());
     }
   });

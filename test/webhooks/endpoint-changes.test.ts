@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { signingKey } from "../../src/protocol/signature.ts";
-import { inTurn } from "./fake-target.ts";
-import { app, appRegistry, endpoint } from "./fixtures.ts";
+import { answered, held, inTurn } from "./fake-target.ts";
+import { app, appRegistry, channelsApart, endpoint } from "./fixtures.ts";
 import { openRig } from "./rig.ts";
+
+const ONE = { appId: "app", endpointId: "one" };
 
 describe("an endpoint that changes", () => {
   test("gets what waits at its present url, with its present headers and secret", async (t) => {
@@ -93,61 +95,129 @@ describe("an endpoint that changes", () => {
 });
 
 describe("an endpoint that answers 410", () => {
-  test("is paused with one error, collects, and gets one POST each max_ms and up to a quarter more", async (t) => {
+  test("is paused with one error, collects, and gets no POST however long it lasts", async (t) => {
     const { occupyAndWait, clock, target, webhooks, errors } = await openRig(t, {
-      respond: inTurn(410, 410, 500, 410),
+      respond: inTurn(410),
     });
     await occupyAndWait("a");
     await occupyAndWait("b");
-    await clock.advance(290_000);
-    const gapsMs = target.sent.slice(1).map(({ atMs }, i) => atMs - (target.sent[i]?.atMs ?? 0));
-    assert.deepEqual(gapsMs, [75_000, 75_000, 75_000]);
+    await clock.advance(86_400_000);
+    assert.deepEqual(target.log(), ["a"]);
     assert.deepEqual(errors(), ["webhook endpoint paused because it answered 410"]);
     const [report] = await webhooks.endpoints();
-    assert.equal(report?.state, "paused");
-    assert.equal(report?.backlog, 2);
-    assert.equal(report?.deadLetters, 0);
+    assert.deepEqual([report?.state, report?.backlog, report?.deadLetters], ["paused", 2, 0]);
   });
 
-  test("goes on at once with the first 2xx", async (t) => {
-    const { occupyAndWait, clock, target, webhooks } = await openRig(t, {
-      respond: inTurn(410, 200),
+  test("loses nothing to the retry budget, not even by POSTs that were under way", async (t) => {
+    const answers = [held(), held()];
+    const { occupyAndWait, clock, webhooks, target } = await openRig(t, {
+      partitions: 64,
+      respond: (_sent, number) => answers[number - 1]?.promise ?? answered(410),
+    });
+    const [a = "", b = ""] = channelsApart(2);
+    await occupyAndWait(a);
+    await occupyAndWait(b);
+    assert.equal(target.sent.length, 2);
+    await clock.advance(400_000);
+    answers[0]?.resolve(answered(410));
+    answers[1]?.resolve(answered(500));
+    await clock.advance(400_000);
+    assert.equal((await webhooks.endpoints())[0]?.backlog, 2);
+    assert.deepEqual(await webhooks.deadLetters("app", "one"), []);
+  });
+
+  test("still loses what its bounds cannot hold", async (t) => {
+    const { occupyAndWait, webhooks } = await openRig(t, {
+      respond: inTurn(410),
+      bounds: { maxQueuedEvents: 2 },
     });
     await occupyAndWait("a");
-    await occupyAndWait("b");
-    await clock.advance(75_000);
-    assert.deepEqual(target.log(), ["a", "a", "b"]);
-    assert.equal((await webhooks.endpoints())[0]?.state, "healthy");
-  });
-
-  test("loses its events to the dead letters once the retry budget is over", async (t) => {
-    const { occupyAndWait, clock, webhooks } = await openRig(t, { respond: inTurn(410) });
-    await occupyAndWait("a");
-    await clock.advance(375_000);
+    await occupyAndWait("b", "c");
     const letters = await webhooks.deadLetters("app", "one");
     assert.deepEqual(
-      letters.map(({ event, reason, status }) => [event.channel, reason, status]),
-      [["a", "budget", "410"]],
+      letters.map(({ event, reason }) => [event.channel, reason]),
+      [["a", "overflow"]],
     );
   });
 
-  test("goes on at once when it is resumed, with a new budget", async (t) => {
+  test("goes on at once when it is resumed, in order, with a new budget", async (t) => {
     const { occupyAndWait, clock, target, webhooks } = await openRig(t, {
-      respond: inTurn(410, 200),
+      respond: inTurn(500, 410, 500, 200),
     });
     await occupyAndWait("a");
-    await webhooks.resume("app", "one");
+    await clock.advance(290_000);
+    await occupyAndWait("b", "c");
+    await webhooks.operations.resume(ONE);
     await clock.advance(0);
-    assert.deepEqual(target.log(), ["a", "a"]);
+    await clock.advance(60_000);
+    assert.deepEqual(target.log(), ["a", "a", "a", "a", "b c"]);
+    assert.deepEqual(await webhooks.deadLetters("app", "one"), []);
+    assert.equal((await webhooks.endpoints())[0]?.state, "healthy");
   });
 
-  test("is resumed by another url", async (t) => {
-    const { occupyAndWait, clock, target, reload } = await openRig(t, {
-      respond: inTurn(410, 200),
+  test("is resumed by another url, with a new budget, and not by its own once more", async (t) => {
+    const { occupyAndWait, clock, target, reload, webhooks } = await openRig(t, {
+      respond: inTurn(500, 410, 500, 200),
     });
     await occupyAndWait("a");
+    await clock.advance(290_000);
+    reload({ webhooks: [endpoint("one", { headers: { a: "b" } })] });
+    await clock.advance(400_000);
+    assert.equal(target.sent.length, 2);
     reload({ webhooks: [endpoint("one", { url: "http://moved.test/" })] });
-    await clock.advance(4_000);
+    await clock.advance(70_000);
+    assert.deepEqual(target.log(), ["a", "a", "a", "a"]);
+    assert.deepEqual(await webhooks.deadLetters("app", "one"), []);
+    reload({ webhooks: [endpoint("one")] });
+    await occupyAndWait("b");
+    assert.equal(target.log().at(-1), "b", "its first url may be tried again");
+  });
+});
+
+describe("an endpoint that an operator pauses", () => {
+  test("collects until it is resumed, whatever its url, and is no reason to wait at a stop", async (t) => {
+    const { occupyAndWait, clock, target, reload, webhooks, errors } = await openRig(t);
+    assert.equal(await webhooks.operations.pause(ONE), undefined);
+    await occupyAndWait("a");
+    reload({ webhooks: [endpoint("one", { url: "http://moved.test/" })] });
+    await occupyAndWait("b");
+    await clock.advance(86_400_000);
+    assert.deepEqual(target.log(), []);
+    assert.equal((await webhooks.endpoints())[0]?.state, "paused");
+    await webhooks.operations.resume(ONE);
+    await clock.advance(0);
+    assert.deepEqual(target.log(), ["a b"]);
+    assert.deepEqual(errors(), []);
+  });
+
+  test("stays paused when a POST that was under way is taken, or answered with 410", async (t) => {
+    for (const status of [200, 410]) {
+      const answer = held();
+      const { occupyAndWait, clock, target, webhooks } = await openRig(t, {
+        respond: () => answer.promise,
+      });
+      await occupyAndWait("a");
+      await webhooks.operations.pause(ONE);
+      answer.resolve(answered(status));
+      await occupyAndWait("b");
+      await clock.advance(10_000);
+      assert.deepEqual(target.log(), ["a"]);
+      const [found] = await webhooks.operations.status("app");
+      assert.equal(found?.pause?.reason, "operator");
+    }
+  });
+});
+
+describe("an endpoint that backs off", () => {
+  test("is tried at once when an operator says so, Retry-After or not", async (t) => {
+    const { occupyAndWait, clock, target, webhooks } = await openRig(t, {
+      respond: (_sent, number) => (number === 1 ? answered(503, "50") : answered(200)),
+    });
+    await occupyAndWait("a");
+    await clock.advance(10_000);
+    assert.deepEqual(target.log(), ["a"]);
+    await webhooks.operations.retry(ONE);
+    await clock.advance(0);
     assert.deepEqual(target.log(), ["a", "a"]);
   });
 });

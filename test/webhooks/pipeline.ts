@@ -6,11 +6,11 @@ import { channelEvent } from "../../src/protocol/webhook-event.ts";
 import { createEventLog, type EventLog } from "../../src/webhooks/event-log.ts";
 import type { LaneBounds } from "../../src/webhooks/memory-lanes.ts";
 import { createMemoryOutbox } from "../../src/webhooks/memory-outbox.ts";
-import type { Outbox } from "../../src/webhooks/outbox.ts";
 import type { WebhookSettings } from "../../src/webhooks/settings.ts";
 import type { Target } from "../../src/webhooks/target.ts";
 import type { After } from "../../src/webhooks/timer.ts";
 import { createWebhooks, type Webhooks } from "../../src/webhooks/webhooks.ts";
+import type { WholeOutbox } from "../../src/webhooks/whole-outbox.ts";
 import { SETTINGS } from "./fixtures.ts";
 
 export interface PipelineOptions {
@@ -25,13 +25,13 @@ export interface PipelineOptions {
   readonly log?: Log;
   readonly sweep?: (partition: number) => number | undefined;
   /** Puts something between the dispatcher and its outbox. */
-  readonly wrap?: (outbox: Outbox) => Outbox;
+  readonly wrap?: (outbox: WholeOutbox) => WholeOutbox;
   readonly onDelivered?: (latencyMs: number, appId: string, endpointId: string) => void;
 }
 
 export interface Pipeline {
   readonly events: EventLog;
-  readonly outbox: Outbox;
+  readonly outbox: WholeOutbox;
   readonly webhooks: Webhooks;
   /** Appends a channel_occupied. */
   occupy(channel: string, appId?: string): void;

@@ -1,5 +1,6 @@
 -- Notes that an attempt which carried the lane's head has failed, and answers which events are given up for it:
--- those older than the budget, once the lane has failed for all of it. Sent twice it counts an attempt too many.
+-- those older than the budget, once the lane has failed for all of it. An event that was replayed counts from then.
+-- Sent twice it counts an attempt too many.
 --
 -- KEYS  1 lease   string, the dispatcher that owns the partition
 --       2 lane    stream of events
@@ -23,7 +24,11 @@ if nowMs - firstMs < budgetMs then return {} end
 local due = {}
 for _, entry in ipairs(redis.call("XRANGE", lane, "-", "+", "COUNT", count)) do
   local id = entry[2][2]
-  local decidedMs = tonumber(string.match(id, "^%d+%-%d+%-(%d+)%-"))
-  if nowMs - decidedMs >= budgetMs then due[#due + 1] = id end
+  local fromMs = tonumber(string.match(id, "^%d+%-%d+%-(%d+)%-"))
+  -- Behind id, channel, type and json.
+  for f = 9, #entry[2], 2 do
+    if entry[2][f] == "p" then fromMs = tonumber(entry[2][f + 1]) end
+  end
+  if nowMs - fromMs >= budgetMs then due[#due + 1] = id end
 end
 return due
