@@ -11,7 +11,7 @@ import type { Pending } from "./memory-channel-record.ts";
 import { createMemoryChannels, type TransitionCounters } from "./memory-channels.ts";
 import { createOnlineUsers } from "./memory-online-users.ts";
 import { createSchedule } from "./memory-schedule.ts";
-import { takeSnapshot } from "./memory-snapshot.ts";
+import { findTold } from "./memory-snapshot.ts";
 import { createSubscriptionCounts } from "./memory-subscription-count.ts";
 import { MAX_SNAPSHOT_ENTRIES } from "./snapshot.ts";
 
@@ -112,8 +112,10 @@ export function createMemoryChannelState(parts: MemoryChannelStateParts): Memory
     users: (appId, channel) => new Map(channels.members(appId, channel)),
     snapshot(appId, partition, prefix) {
       if (partition >= partitions) return "no partition";
-      const records = channels.records(appId);
-      return takeSnapshot(records, partition, prefix, lastEventId(partition), maxSnapshotEntries);
+      const found = findTold(channels.records(appId), partition, prefix, maxSnapshotEntries);
+      if (!found) return "too many";
+      const isLast = partition === partitions - 1;
+      return { revision: lastEventId(partition), channels: found, isLast };
     },
     sweep(partition) {
       settleUntil(partition, now(), SETTLED_AT_ONCE);

@@ -1,29 +1,27 @@
-/** What webhooks have told of a partition, read from the records of the memory driver. */
+/** What webhooks have told of the channels of a partition, read from the records of the memory driver. */
 import type { ChannelRecord } from "./memory-channel-record.ts";
-import type { ChannelSnapshot, NoSnapshot } from "./snapshot.ts";
-
-const NOBODY: ReadonlySet<string> = new Set();
 
 /**
- * `channels` are the app's: there is a record exactly while webhooks believe its channel occupied.
- * `lastEventId`: of the partition, in this turn.
+ * Channels and the users in them; undefined when there are more than `maxEntries`. `records` are the app's:
+ * one is there exactly while webhooks believe its channel occupied.
  */
-export function takeSnapshot(
-  channels: Iterable<ChannelRecord>,
+export function findTold(
+  records: Iterable<ChannelRecord>,
   partition: number,
   prefix: string,
-  lastEventId: string,
   maxEntries: number,
-): ChannelSnapshot | NoSnapshot {
+): ReadonlyMap<string, ReadonlySet<string>> | undefined {
   const found = new Map<string, ReadonlySet<string>>();
   let entries = 0;
-  for (const channel of channels) {
+  for (const channel of records) {
     if (channel.partition !== partition || !channel.name.startsWith(prefix)) continue;
     const { members, leavingMembers } = channel;
     entries += 1 + (members?.size ?? 0) + (leavingMembers?.size ?? 0);
-    if (entries > maxEntries) return "too many";
-    const users = new Set([...(members?.keys() ?? []), ...(leavingMembers?.keys() ?? [])]);
-    found.set(channel.name, users.size === 0 ? NOBODY : users);
+    if (entries > maxEntries) return undefined;
+    found.set(
+      channel.name,
+      new Set([...(members?.keys() ?? []), ...(leavingMembers?.keys() ?? [])]),
+    );
   }
-  return { revision: lastEventId, channels: found };
+  return found;
 }

@@ -46,6 +46,7 @@ export async function readSnapshot(
     // As the outbox names its events (architecture.md §5).
     revision: `${epoch}-${p}-${place}`,
     channels: channelsOf(textsOf(SNAPSHOT, subscribed), members, textsOf(SNAPSHOT, leaving)),
+    isLast: p === keys.partitions - 1,
   };
 }
 

@@ -18,6 +18,8 @@ export interface ChannelSnapshot {
    * where a channel has no members.
    */
   readonly channels: ReadonlyMap<string, ReadonlySet<string>>;
+  /** There is no partition with a higher number. */
+  readonly isLast: boolean;
 }
 
 /** Why there is no snapshot: the partition has more than may be read at once, or there is no such partition. */

@@ -8,17 +8,17 @@ import { bodyRefusal } from "./authorize.ts";
 import { withJson } from "./json-body.ts";
 import { publishBatch, publishOne } from "./publish-routes.ts";
 import { readChannel, readChannels, readUsers } from "./read-routes.ts";
-import { EMPTY_REPLY, errorReply, type Reply } from "./reply.ts";
+import { EMPTY_REPLY, type Reply } from "./reply.ts";
 import type { RouteMatch } from "./routes.ts";
-import { readSnapshot } from "./webhook-snapshot.ts";
 import { createWebhookRoutes, type WebhookRouteParts } from "./webhook-routes.ts";
+import { readSnapshot } from "./webhook-snapshot.ts";
 import { type Maybe, whenReady } from "./when-ready.ts";
 
 export interface SignedRouteParts {
   readonly channels: Pick<Channels, "publish" | "terminateUser" | "cached">;
   readonly state: Pick<ChannelState, "channel" | "channels" | "users" | "snapshot">;
   readonly rates: ApiRates;
-  readonly webhooks?: WebhookRouteParts | undefined;
+  readonly webhooks: WebhookRouteParts;
 }
 
 /** Answers a request whose head has been accepted. `body` is only read in this call. */
@@ -30,7 +30,7 @@ export type SignedRoutes = (
 ) => Maybe<Reply>;
 
 export function createSignedRoutes(parts: SignedRouteParts): SignedRoutes {
-  const answerWebhooks = parts.webhooks && createWebhookRoutes(parts.webhooks);
+  const answerWebhooks = createWebhookRoutes(parts.webhooks);
   return (match, app, query, body) => {
     const refusal = bodyRefusal(query, body);
     if (refusal !== undefined) return refusal;
@@ -51,9 +51,7 @@ export function createSignedRoutes(parts: SignedRouteParts): SignedRoutes {
       case "terminateByKey":
         return whenReady(parts.channels.terminateUser(app, match.subject), () => EMPTY_REPLY);
       default:
-        return (
-          answerWebhooks?.(match, app, query, body) ?? errorReply(404, "There are no webhooks.")
-        );
+        return answerWebhooks(match, app, query, body);
     }
   };
 }

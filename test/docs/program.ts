@@ -12,6 +12,8 @@ export interface Program {
   says(text: string | RegExp): Promise<void>;
   /** Waits until it has ended by itself. */
   exitCode(): Promise<number>;
+  /** Ends it at once, as a crash would. */
+  kill(): Promise<void>;
 }
 
 /** JavaScript, as in a file in the project's folder. */
@@ -27,10 +29,11 @@ export function runCommand(t: TestContext, command: string, args: readonly strin
 
 function watched(t: TestContext, child: ChildProcess): Program {
   const exited = once(child, "exit");
-  t.after(async () => {
+  const kill = async () => {
     child.kill("SIGKILL");
     await exited;
-  });
+  };
+  t.after(kill);
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding("utf8").on("data", (text: string) => {
@@ -39,6 +42,7 @@ function watched(t: TestContext, child: ChildProcess): Program {
   }
   return {
     output: () => output,
+    kill,
     async says(text) {
       const isSaid = () => (typeof text === "string" ? output.includes(text) : text.test(output));
       await until(`the snippet says ${text}`, () => {

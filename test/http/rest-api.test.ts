@@ -225,6 +225,7 @@ test("with drivers that answer later every route answers the same", async () => 
       channel: async () => ({ subscriptions: 2, users: 1 }),
       channels: async () => new Map([["presence-a", { subscriptions: 2, users: 1 }]]),
       users: async () => new Map([["1", "{}"]]),
+      snapshot: async () => ({ revision: "1-0-0-0", channels: new Map(), isLast: true }),
     },
   });
   soon.cache.set("cache-a", { eventJson: '"e"', dataJson: '"d"', ttlMs: 1_000 });
