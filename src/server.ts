@@ -38,6 +38,7 @@ import {
 } from "./server-settings.ts";
 import { createTransport } from "./transport/transport.ts";
 import { VERSION } from "./version.ts";
+import { createLastDeliveries } from "./webhooks/last-deliveries.ts";
 import { createWebhooks } from "./webhooks/webhooks.ts";
 
 export interface Server {
@@ -151,17 +152,7 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
     apps,
     memoryThresholdPercent: config.http.accept_traffic_memory_threshold,
   });
-  const api = createHttpApi({
-    apps,
-    channels,
-    state,
-    health,
-    settings: httpApiSettings(config),
-    now,
-    elapsedMs: () => performance.now(),
-    observeRequest: (route, _status, seconds) => observations.httpRequest(route, seconds),
-    log: room("http"),
-  });
+  const lastDeliveries = createLastDeliveries(now);
   const webhooks = createWebhooks({
     apps,
     outbox,
@@ -170,8 +161,22 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
     random: Math.random,
     log: room("webhooks"),
     version: VERSION,
-    onDelivered: (latencyMs, appId, endpointId) =>
-      observations.webhookDelivered(appId, endpointId, latencyMs / 1_000),
+    onDelivered(latencyMs, appId, endpointId, event) {
+      observations.webhookDelivered(appId, endpointId, latencyMs / 1_000);
+      lastDeliveries.note(appId, endpointId, event);
+    },
+  });
+  const api = createHttpApi({
+    apps,
+    channels,
+    state,
+    webhooks: { operations: webhooks.operations, lastDelivery: lastDeliveries.of, now },
+    health,
+    settings: httpApiSettings(config),
+    now,
+    elapsedMs: () => performance.now(),
+    observeRequest: (route, _status, seconds) => observations.httpRequest(route, seconds),
+    log: room("http"),
   });
   const observations = registerServerMetrics(
     registry,

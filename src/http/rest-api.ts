@@ -39,7 +39,7 @@ export interface HttpApiParts {
   readonly apps: Apps;
   readonly channels: Pick<Channels, "publish" | "terminateUser" | "cached">;
   readonly state: Pick<ChannelState, "channel" | "channels" | "users" | "snapshot">;
-  readonly webhooks?: WebhookRouteParts | undefined;
+  readonly webhooks: WebhookRouteParts;
   readonly health: HealthRoutes;
   readonly settings: HttpApiSettings;
   /** The time of day, in ms. */

@@ -2,10 +2,19 @@
 import type { Apps } from "../apps/app.ts";
 import type { Log } from "../protocol/log.ts";
 import type { LossLog } from "./loss-log.ts";
+import type { OutboxEvent } from "./outbox.ts";
 import type { WebhookSettings } from "./settings.ts";
 import type { Target } from "./target.ts";
 import type { After, Now } from "./timer.ts";
 import type { WholeOutbox } from "./whole-outbox.ts";
+
+/** Called for each event that an endpoint took: ms from its decision to the 2xx. */
+export type OnDelivered = (
+  latencyMs: number,
+  appId: string,
+  endpointId: string,
+  event: OutboxEvent,
+) => void;
 
 export interface DispatchContext {
   readonly apps: Apps;
@@ -20,8 +29,7 @@ export interface DispatchContext {
   readonly losses: LossLog;
   /** Pipit's, for the User-Agent. */
   readonly version: string;
-  /** Called for each event that an endpoint took: ms from its decision to the 2xx. */
-  readonly onDelivered: (latencyMs: number, appId: string, endpointId: string) => void;
+  readonly onDelivered: OnDelivered;
 }
 
 /** How often everything is looked at again: leases, partitions whose wake-up was lost, endpoints that could not be sent to. */

@@ -142,7 +142,7 @@ export function createSettlement(
       const nowMs = now();
       for (const event of eventsOf(batch)) {
         endpoint.counters.delivered += 1;
-        onDelivered(nowMs - event.decidedMs, endpoint.appId, endpoint.id);
+        onDelivered(nowMs - event.decidedMs, endpoint.appId, endpoint.id, event);
       }
       await Promise.all(batch.parts.filter(({ lane }) => lane.isLive).map(settlePart));
     },

@@ -1,7 +1,7 @@
 /** The room's face: builds the dispatcher from its parts and answers what operators ask. Source: architecture.md §5. */
 import type { Apps } from "../apps/app.ts";
 import type { Log } from "../protocol/log.ts";
-import { type DispatchContext, errorCode, LOOK_EVERY_MS } from "./context.ts";
+import { type DispatchContext, errorCode, LOOK_EVERY_MS, type OnDelivered } from "./context.ts";
 import type { EndpointCounters } from "./counters.ts";
 import { createOperations } from "./create-operations.ts";
 import { createDelivery } from "./delivery.ts";
@@ -26,8 +26,7 @@ export interface WebhooksParts {
   readonly log: Log;
   /** Pipit's, for the User-Agent. */
   readonly version: string;
-  /** Called for each event that an endpoint took: ms from its decision to the 2xx. */
-  readonly onDelivered?: (latencyMs: number, appId: string, endpointId: string) => void;
+  readonly onDelivered?: OnDelivered;
   /** How batches leave. @default over HTTP */
   readonly target?: Target;
   /** @default setTimeout */
