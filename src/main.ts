@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The process behind `pipit`: hands the outside world to the command line. */
+import { readBounded } from "./cli/bounded-body.ts";
 import { outliveOutputErrors } from "./cli/output-errors.ts";
 import { runCli } from "./cli/run.ts";
 import { createLogger } from "./observability/logger.ts";
@@ -19,8 +20,11 @@ const exitCode = await runCli(process.argv.slice(2), {
   cwd: process.cwd(),
   version: VERSION,
   isTerminal: process.stdout.isTTY === true,
+  isErrTerminal: process.stderr.isTTY === true,
+  now: Date.now,
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
+  readInput: (maxBytes) => readBounded(process.stdin, maxBytes),
   createServer,
   checkRedis: (config) => checkRedis(redisSettings(config) ?? {}),
   loadedUws: async () => (await loadUws()).loaded,

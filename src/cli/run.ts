@@ -1,8 +1,10 @@
 /** The command line: which commands there are, what they take, and which exit code they give. */
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { check } from "./check.ts";
+import { CommandFailure } from "./command-failure.ts";
 import { failureText } from "./failure.ts";
 import { start } from "./start.ts";
+import { addOperations, webhooksCommand } from "./webhooks-commands.ts";
 import type { World } from "./world.ts";
 
 interface ConfigOptions {
@@ -46,12 +48,19 @@ export async function runCli(args: readonly string[], world: World): Promise<num
       const uws = await world.loadedUws();
       world.out(`${uws.name} ${uws.version}\n`);
     });
+  addOperations(webhooksCommand(program), world, (code) => {
+    exitCode = code;
+  });
 
   try {
     await program.parseAsync(args, { from: "user" });
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode;
+    if (error instanceof CommandFailure) {
+      world.err(`pipit: ${error.message}\n`);
+      return error.exitCode;
+    }
     world.err(failureText(error));
     return 1;
   }

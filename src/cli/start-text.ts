@@ -71,7 +71,7 @@ function nextText(config: Config, port: number): string {
 }
 
 /** A host that stands for every address of the machine is reached from here by the loopback one. */
-function reachable(host: string): string {
+export function reachable(host: string): string {
   if (host === "0.0.0.0") return "127.0.0.1";
   return host === "::" ? "[::1]" : bracketed(host);
 }

@@ -9,9 +9,15 @@ export interface World {
   /** Pipit's own version. */
   readonly version: string;
   readonly isTerminal: boolean;
+  /** Standard error is one: a line there may be written over. */
+  readonly isErrTerminal: boolean;
+  /** Epoch ms. */
+  now(): number;
   /** Writes a text with its line ends. */
   out(text: string): void;
   err(text: string): void;
+  /** Everything on standard input, or undefined when it is longer than that. */
+  readInput(maxBytes: number): Promise<Buffer | undefined>;
   createServer(config: ConfigInput): CommandedServer;
   /** Tries the Redis of a configuration that has one; changes nothing there. */
   checkRedis(config: Config): Promise<RedisCheck>;

@@ -31,6 +31,9 @@ export function fakeWorld(cwd: string, over: Partial<World & CommandedServer> = 
     cwd,
     version: "9.9.9",
     isTerminal: true,
+    isErrTerminal: false,
+    now: Date.now,
+    readInput: async () => Buffer.alloc(0),
     out: (text) => {
       written.out += text;
     },

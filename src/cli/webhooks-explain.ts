@@ -1,0 +1,52 @@
+/** `pipit webhooks explain`: why an event does not come, endpoint by endpoint. */
+import type { ExplainAnswer, ExplainedRow } from "./webhooks-answers.ts";
+import { detailOf } from "./webhooks-status.ts";
+import { ageText, countText } from "./webhooks-text.ts";
+
+/** Whether the event can happen and somebody gets it. */
+export function isDelivered({ impossible, endpoints }: ExplainAnswer): boolean {
+  return impossible.length === 0 && endpoints.some(({ takes }) => takes);
+}
+
+export function explainText(answer: ExplainAnswer, appId: string): string {
+  const { event, channel, impossible, endpoints } = answer;
+  const lines = [`${event} on ${channel}, app ${appId}`, ""];
+  for (const reason of impossible) lines.push(`It never happens. ${reason}`);
+  if (impossible.length > 0) lines.push("");
+  if (endpoints.length === 0) lines.push("The app has no webhook endpoints.");
+  for (const endpoint of endpoints) {
+    const verb = endpoint.takes ? "takes it" : "does not take it";
+    lines.push(`${endpoint.id} (${endpoint.origin ?? "no url"}) ${verb}`);
+    lines.push(...reasons(endpoint, answer).map((line) => `  ${line}`));
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function reasons(endpoint: ExplainedRow, { event, now_ms }: ExplainAnswer): readonly string[] {
+  const { takes, refusals, backlog, oldest_age_ms, last_delivery, dead_letters_of_it } = endpoint;
+  const lines = [...refusals];
+  const detail = detailOf(endpoint, now_ms);
+  if (takes) lines.push(detail === "" ? endpoint.state : detail);
+  if (backlog > 0) {
+    const wait = backlog === 1 ? "waits" : "wait";
+    lines.push(
+      `${countText(backlog, "event")} ${wait}, the oldest for ${ageText(oldest_age_ms ?? 0)}`,
+    );
+  }
+  if (last_delivery !== null) {
+    const { id, channel, delivered_ms, latency_ms } = last_delivery;
+    const ago = ageText(now_ms - delivered_ms);
+    lines.push(
+      `last ${event} delivered ${ago} ago: ${id} on ${channel}, ${latency_ms} ms after it was decided`,
+    );
+  } else if (takes) {
+    lines.push(`no ${event} delivered by the node that was asked, since it was started`);
+  }
+  if (dead_letters_of_it !== null && dead_letters_of_it.found > 0) {
+    const { found, is_complete, latest } = dead_letters_of_it;
+    const atLeast = is_complete ? "" : "at least ";
+    const last = latest === null ? "" : `, the last ${latest.id} (${latest.reason})`;
+    lines.push(`${atLeast}${countText(found, "dead letter")} of it${last}`);
+  }
+  return lines;
+}
