@@ -2,18 +2,19 @@
 import { isIP } from "node:net";
 import { z } from "zod";
 import { isCidr } from "./address-range.ts";
-import { flag, wholeNumber } from "./fields.ts";
+import { flag, wholeNumber, wholeNumberByDeployment } from "./fields.ts";
 
 const TARGET_IN_WORDS = "an address range such as 10.1.0.0/16, or a host name";
 
 export const retrySchema = z.strictObject({
   initial_ms: wholeNumber("The first wait after a failed attempt, at most.", 10, 600_000, 1_000),
   max_ms: wholeNumber("The longest wait between two attempts.", 10, 3_600_000, 60_000),
-  budget_s: wholeNumber(
+  budget_s: wholeNumberByDeployment(
     "How long an endpoint may fail before its events go to the dead letters, in seconds.",
     1,
     604_800,
     300,
+    86_400,
   ),
 });
 
@@ -34,17 +35,19 @@ export const deliverySchema = z.strictObject({
     })
     .prefault({}),
   retry: retrySchema.prefault({}),
-  max_queued_events: wholeNumber(
-    "Events that may wait in one lane (an app's events for one endpoint); the oldest go to the dead letters.",
+  max_queued_events: wholeNumberByDeployment(
+    "Events that may wait for an endpoint, with redis in each partition; the oldest go to the dead letters.",
     1,
     10_000_000,
     100_000,
+    1_000_000,
   ),
-  max_dead_letters: wholeNumber(
+  max_dead_letters: wholeNumberByDeployment(
     "Dead letters kept per endpoint; the oldest are dropped, counted and logged.",
     0,
     1_000_000,
     10_000,
+    100_000,
   ),
   max_dead_letter_age_s: wholeNumber(
     "How long dead letters are kept, in seconds.",

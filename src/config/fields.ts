@@ -16,6 +16,17 @@ export function wholeNumber(
   return z.int().min(least).max(most).meta({ description: about, aliases }).default(fallback);
 }
 
+/** A whole number whose default depends on whether several nodes share a Redis: see redis-defaults.ts. */
+export function wholeNumberByDeployment(
+  about: string,
+  least: number,
+  most: number,
+  alone: number,
+  withRedis: number,
+) {
+  return z.int().min(least).max(most).meta({ description: about, withRedis }).default(alone);
+}
+
 /** A whole number where -1 switches the limit off; `null` and "" are read as -1 (protocol.md §8). */
 export function limit(about: string, fallback: number, aliases: string[] = []) {
   return z.int().min(-1).max(MOST).meta({ description: about, aliases }).default(fallback);
@@ -90,6 +101,12 @@ export function about(schema: z.core.$ZodType): string {
 export function aliases(schema: z.core.$ZodType): readonly string[] {
   const names = notes(schema).aliases;
   return Array.isArray(names) ? names.map(String) : [];
+}
+
+/** What is taken with `redis` where the key is left out; undefined: the same as without. */
+export function defaultWithRedis(schema: z.core.$ZodType): number | undefined {
+  const { withRedis } = notes(schema);
+  return typeof withRedis === "number" ? withRedis : undefined;
 }
 
 export function acceptsNumbers(schema: z.core.$ZodType): boolean {

@@ -16,6 +16,10 @@ export function configJsonSchema(): JsonSchema {
       delete jsonSchema.allowed;
       delete jsonSchema.aliases;
       delete jsonSchema.acceptsNumbers;
+      if (typeof jsonSchema.withRedis === "number") {
+        jsonSchema.description = `${jsonSchema.description} With redis the default is ${jsonSchema.withRedis}.`;
+      }
+      delete jsonSchema.withRedis;
     },
   });
   widen(configSchema, schema, "#");

@@ -4,6 +4,7 @@ import { ConfigError } from "./config-error.ts";
 import { configSchema } from "./config-schema.ts";
 import { crossProblems } from "./cross-checks.ts";
 import { type Problem, schemaProblems } from "./problems.ts";
+import { withRedisDefaults } from "./redis-defaults.ts";
 import { respell } from "./spelling.ts";
 import { configWarnings } from "./warnings.ts";
 
@@ -33,7 +34,7 @@ export function requireConfig(input: unknown): {
 export function parseConfig(
   input: unknown,
 ): { readonly config: Config } | { readonly problems: readonly Problem[] } {
-  const { data, error } = configSchema.safeParse(input);
+  const { data, error } = configSchema.safeParse(withRedisDefaults(configSchema, input));
   const found = [
     ...schemaProblems(configSchema, input, error?.issues ?? []),
     ...crossProblems(input),

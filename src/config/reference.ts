@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { appSchema } from "./app-schema.ts";
 import { configSchema } from "./config-schema.ts";
-import { about, aliases, allowed, bare } from "./fields.ts";
+import { about, aliases, allowed, bare, defaultWithRedis } from "./fields.ts";
 import { webhookSchema } from "./webhook-schema.ts";
 
 const BEGIN = "<!-- Printed by `npm run schema`: change the schema, not the tables. -->";
@@ -46,5 +46,7 @@ function fallback(field: z.core.$ZodType): string {
   if (!(field instanceof z.ZodDefault)) return "required";
   const value: unknown = field.def.defaultValue;
   if (Array.isArray(value) && value.length > 3) return "see right";
-  return `\`${JSON.stringify(value)}\``;
+  const withRedis = defaultWithRedis(field);
+  const other = withRedis === undefined ? "" : `, with redis \`${withRedis}\``;
+  return `\`${JSON.stringify(value)}\`${other}`;
 }

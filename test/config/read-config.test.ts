@@ -47,6 +47,21 @@ describe("what is left out", () => {
     assert.equal(shutdown.grace_s, 10);
   });
 
+  test("of webhooks is longer and more with redis, where it is durable, unless something is said", () => {
+    const redis = { url: "redis://127.0.0.1" };
+    const bounds = ({ webhooks }: ReturnType<typeof config>) => [
+      webhooks.retry.budget_s,
+      webhooks.max_queued_events,
+      webhooks.max_dead_letters,
+      webhooks.max_dead_letter_age_s,
+      webhooks.retry.max_ms,
+    ];
+    assert.deepEqual(bounds(config({})), [300, 100_000, 10_000, 604_800, 60_000]);
+    assert.deepEqual(bounds(config({ redis })), [86_400, 1_000_000, 100_000, 604_800, 60_000]);
+    const webhooks = { retry: { budget_s: 60, max_ms: 2_000 }, max_dead_letters: 5 };
+    assert.deepEqual(bounds(config({ redis, webhooks })), [60, 1_000_000, 5, 604_800, 2_000]);
+  });
+
   test("of an app follows the recommended column of the protocol", () => {
     const app = firstApp({});
     assert.equal(app.enabled, true);
