@@ -4,7 +4,7 @@ import { AdapterUnavailableError } from "../../src/adapters/adapter.ts";
 import { type Client, createChannelsNode } from "../support/channels-node.ts";
 import { createDelayedAdapter } from "../support/delayed-adapter.ts";
 import { createHeldCalls } from "../support/held-calls.ts";
-import { authFor, createTestApp, KEY } from "../support/test-app.ts";
+import { authFor, createTestApp, KEY, webhooksFor } from "../support/test-app.ts";
 
 const SUCCESS = "signin_success";
 
@@ -38,6 +38,26 @@ describe("sign-in", () => {
     assert.equal(node.heard.size, 0);
     node.advance(3_000);
     assert.deepEqual(node.state.sizes(), { channels: 0, users: 0, pending: 0 });
+  });
+
+  test("is told to webhooks only where an enabled one lists user_online or user_offline", () => {
+    const [listed] = webhooksFor("user_offline");
+    assert.ok(listed);
+    for (const [webhooks, types] of [
+      [[listed], ["user_online", "user_offline"]],
+      [[{ ...listed, enabled: false }], []],
+      [webhooksFor("channel_occupied", "member_added"), []],
+    ] as const) {
+      const node = createChannelsNode({ app: createTestApp({ settings: { webhooks } }) });
+      const client = node.connect();
+      client.signIn({ id: "u1" });
+      client.socket.leave();
+      node.advance(3_000);
+      assert.deepEqual(
+        node.events.map(({ name }) => name),
+        types,
+      );
+    }
   });
 
   test("is an error where the app has not enabled it, and the socket stays", () => {
