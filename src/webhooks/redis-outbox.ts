@@ -9,7 +9,7 @@
  *     {t}:try                    hash, failures of each lane since it last settled
  *     {t}:touched                set of lanes that an operator has changed, until their dispatcher knows
  *     {t}:disp                   lease of the dispatcher           {t}:wake    topic that wakes it
- *     {t0}:dispatchers           zset, in partition 0 only: the dispatchers that are alive
+ *     {t0}:dispatchers           zset, in partition 0, on a Redis Cluster in each: the dispatchers that are alive
  *     {t0}:paused                hash, in partition 0 only: the endpoints that are paused
  *     {t0}:control               topic, in partition 0 only: what operators tell all dispatchers
  *

@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { LaneKey, OutboxEvent } from "../../src/webhooks/outbox.ts";
 import { createLaneCache, type LaneCacheBounds } from "../../src/webhooks/redis-lane-cache.ts";
-import { wantedPartitions } from "../../src/webhooks/redis-owners.ts";
 
 const WIDE: LaneCacheBounds = { maxEventsPerLane: 4, maxBytesPerLane: 1_000, maxBytes: 100_000 };
 
@@ -121,18 +120,4 @@ describe("the lane cache", () => {
     cache.forgetLane(lane(1));
     assert.equal(cache.bytes, 0);
   });
-});
-
-test("of the partitions only those change hands that a dispatcher brings or takes with it", () => {
-  const names = ["a", "b", "c"];
-  const owners = (among: readonly string[]) => {
-    const found = new Map<number, string>();
-    for (const name of among) for (const p of wantedPartitions(among, name, 64)) found.set(p, name);
-    return found;
-  };
-  const [two, three] = [owners(["a", "b"]), owners(names)];
-  assert.deepEqual([two.size, three.size], [64, 64]);
-  for (const [partition, owner] of three) {
-    if (owner !== "c") assert.equal(two.get(partition), owner);
-  }
 });
