@@ -112,10 +112,12 @@ export function createMemoryChannelState(parts: MemoryChannelStateParts): Memory
     users: (appId, channel) => new Map(channels.members(appId, channel)),
     snapshot(appId, partition, prefix) {
       if (partition >= partitions) return "no partition";
-      const found = findTold(channels.records(appId), partition, prefix, maxSnapshotEntries);
+      const online = users.told(appId, partition, prefix);
+      const room = maxSnapshotEntries - online.size;
+      const found = findTold(channels.records(appId), partition, prefix, room);
       if (!found) return "too many";
       const isLast = partition === partitions - 1;
-      return { revision: lastEventId(partition), channels: found, isLast };
+      return { revision: lastEventId(partition), channels: found, users: online, isLast };
     },
     sweep(partition) {
       settleUntil(partition, now(), SETTLED_AT_ONCE);

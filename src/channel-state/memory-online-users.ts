@@ -11,6 +11,8 @@ export interface OnlineUsers {
   /** Those of `userIds` who are online, a user within the grace included: no return would be announced. */
   watch(appId: string, userIds: readonly string[]): ReadonlySet<string>;
   unwatch(appId: string, userIds: readonly string[]): void;
+  /** Ids of those of whom receivers believe that they are online, by partition and beginning of their channel. */
+  told(appId: string, partition: number, prefix: string): ReadonlySet<string>;
   /** The user's leave, taken from the schedule, is due. */
   leaveEnded(user: UserRecord): void;
   /** Users signed in, in the grace, or watched. */
@@ -86,6 +88,14 @@ export function createOnlineUsers(
         user.watches -= 1;
         dropIfUnused(user);
       }
+    },
+    told(appId, partition, prefix) {
+      const told = new Set<string>();
+      for (const user of users.of(appId).values()) {
+        const isWanted = user.isTold && user.partition === partition;
+        if (isWanted && (USER_CHANNEL_PREFIX + user.userId).startsWith(prefix)) told.add(user.userId);
+      }
+      return told;
     },
     leaveEnded(user) {
       user.leave = undefined;

@@ -13,6 +13,7 @@ export function findTold(
 ): ReadonlyMap<string, ReadonlySet<string>> | undefined {
   const found = new Map<string, ReadonlySet<string>>();
   let entries = 0;
+  if (maxEntries < 0) return undefined;
   for (const channel of records) {
     if (channel.partition !== partition || !channel.name.startsWith(prefix)) continue;
     const { members, leavingMembers } = channel;

@@ -1,9 +1,10 @@
 /** What webhooks have told of a partition, read in one step: lua/snapshot. */
 import { readScript, textsOf, unexpectedReply } from "./redis-script.ts";
 import type { StateContext } from "./redis-state-context.ts";
+import { userIdOf } from "./redis-write.ts";
 import type { ChannelSnapshot, NoSnapshot } from "./snapshot.ts";
 
-const SNAPSHOT = readScript("snapshot", 6);
+const SNAPSHOT = readScript("snapshot", 7);
 
 /**
  * `confirmEpoch`: is the data that which this node is registered in? Rejects with RedisUnavailableError, and
@@ -23,6 +24,7 @@ export async function readSnapshot(
     keys.key(p, "ev"),
     keys.key(p, "i", appId),
     keys.key(p, "un", appId),
+    keys.key(p, "na", appId),
     keys.key(p, "pu", appId, ""),
   ];
   // Names are ASCII, so no name that begins with the prefix comes after this byte.
@@ -30,7 +32,7 @@ export async function readSnapshot(
   const args = [appId, prefix, ...range, settings.maxSnapshotEntries];
   const reply = await commands.runScript(SNAPSHOT, its, args);
   if (!Array.isArray(reply)) throw unexpectedReply(SNAPSHOT, reply);
-  const [status, epoch, restoreMs, place, subscribed, members, leaving] = reply;
+  const [status, epoch, restoreMs, place, subscribed, members, leaving, online] = reply;
   if (!confirmEpoch(p, Number(epoch))) {
     counters.foreignEpochs += 1;
     throw new Error(`Redis has lost the state of partition ${p}.`);
@@ -46,6 +48,7 @@ export async function readSnapshot(
     // As the outbox names its events (architecture.md §5).
     revision: `${epoch}-${p}-${place}`,
     channels: channelsOf(textsOf(SNAPSHOT, subscribed), members, textsOf(SNAPSHOT, leaving)),
+    users: new Set(textsOf(SNAPSHOT, online).map(userIdOf)),
     isLast: p === keys.partitions - 1,
   };
 }

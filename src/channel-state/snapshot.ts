@@ -1,7 +1,7 @@
 /** What receivers of webhooks have been told so far, a partition at a time, for those who have lost it. */
 
 /**
- * The most channels, members and leaves of one page. It is read in one step, which nothing else can interrupt:
+ * The most channels, members, users and leaves of one page. It is read in one step, which nothing else can interrupt:
  * where there are more, the caller has to ask for a part of the channels.
  */
 export const MAX_SNAPSHOT_ENTRIES = 100_000;
@@ -18,6 +18,8 @@ export interface ChannelSnapshot {
    * where a channel has no members.
    */
   readonly channels: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Users of whom webhooks have told that they are online, by the partition of `#server-to-user-<id>`. */
+  readonly users: ReadonlySet<string>;
   /** There is no partition with a higher number. */
   readonly isLast: boolean;
 }

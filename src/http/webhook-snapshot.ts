@@ -24,7 +24,7 @@ export function readSnapshot({ state }: SnapshotParts, app: App, query: ApiQuery
     if (snapshot === "too many") {
       return errorReply(
         413,
-        `Partition ${cursor} has more than ${MAX_SNAPSHOT_ENTRIES} channels, members and leaves: ask for fewer with filter_by_prefix.`,
+        `Partition ${cursor} has more than ${MAX_SNAPSHOT_ENTRIES} channels, members, users and leaves: ask for fewer with filter_by_prefix.`,
       );
     }
     const { revision, isLast } = snapshot;
@@ -33,9 +33,10 @@ export function readSnapshot({ state }: SnapshotParts, app: App, query: ApiQuery
       const about = channelKind(channel).hasMembers ? { users: [...users] } : {};
       channels.push(`${JSON.stringify(channel)}:${JSON.stringify(about)}`);
     }
+    const users = JSON.stringify([...snapshot.users]);
     const next = isLast ? "null" : `"${partition + 1}"`;
     return okReply(
-      `{"partition":${partition},"revision":"${revision}","channels":{${channels.join(",")}},"next":${next}}`,
+      `{"partition":${partition},"revision":"${revision}","channels":{${channels.join(",")}},"users":${users},"next":${next}}`,
     );
   });
 }

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { LEAVE_GRACE_MS } from "../../src/channel-state/channel-state.ts";
 import type { ChannelSnapshot } from "../../src/channel-state/snapshot.ts";
 import { partitionOf } from "../../src/protocol/partition.ts";
+import { USER_CHANNEL_PREFIX } from "../../src/protocol/topic.ts";
 import { compareEventIds } from "../../src/webhooks/event-id.ts";
 import { createSeededRandom } from "../support/delayed-calls.ts";
 import {
@@ -72,6 +73,22 @@ export function snapshotRules(rule: Rule): void {
     assert.deepEqual(await told(opened), { [PRESENCE]: ["u"] });
   });
 
+  rule("it has the users of whom receivers know that they are online", async (opened) => {
+    const { state } = opened;
+    state.setUserConnections(APP, "goes", 1, true);
+    state.setUserConnections(APP, "stays", 2, true);
+    state.setUserConnections(APP, "untold", 1, false);
+    state.setUserConnections("2", "elsewhere", 1, true);
+    state.setUserConnections(APP, "goes", 0, true);
+    await opened.advance(WITHIN_GRACE_MS);
+    assert.deepEqual(await told(opened), { [userChannel("goes")]: [], [userChannel("stays")]: [] });
+    assert.deepEqual(await told(opened, "room"), {});
+    await opened.advance(LEAVE_GRACE_MS);
+    assert.deepEqual(await told(opened, "#"), { [userChannel("stays")]: [] });
+    const partition = partitionOf(APP, userChannel("stays"), PARTITIONS_UNDER_TEST);
+    assert.deepEqual([...(await taken(opened, partition)).users], ["stays"]);
+  });
+
   rule("its revision is the id of the last event decided in the partition", async (opened) => {
     const { state } = opened;
     const partition = partitionOf(APP, "room", PARTITIONS_UNDER_TEST);
@@ -124,7 +141,8 @@ export function snapshotRules(rule: Rule): void {
     for (let step = 0; step < 400; step++) {
       const channel = `${random() < 0.5 ? "presence-" : ""}${pick(4)}`;
       const userId = `u${pick(3)}`;
-      if (random() < 0.4) state.setSubscriptions(APP, channel, pick(2), false);
+      if (random() < 0.1) state.setUserConnections(APP, userId, pick(2), random() < 0.8);
+      else if (random() < 0.4) state.setSubscriptions(APP, channel, pick(2), false);
       else if (!channel.startsWith("presence-")) continue;
       else if (random() < 0.5) state.removeMember(APP, channel, userId);
       else {
@@ -156,21 +174,24 @@ export function snapshotRules(rule: Rule): void {
 
 /** What a receiver believes that has the snapshot and then hears the later events. */
 function applied(
-  { revision, channels }: ChannelSnapshot,
+  { revision, channels, users }: ChannelSnapshot,
   partition: number,
   events: readonly DecidedEvent[],
 ): Record<string, readonly string[]> {
+  const online = new Set(users);
   const believed = new Map([...channels].map(([channel, users]) => [channel, new Set(users)]));
   for (const { id, json } of events) {
     if (Number(id.split("-")[1]) !== partition || compareEventIds(id, revision) <= 0) continue;
     const { name, channel, user_id: userId } = JSON.parse(json) as Record<string, string>;
+    if (name === "user_online" && userId !== undefined) online.add(userId);
+    if (name === "user_offline" && userId !== undefined) online.delete(userId);
     if (channel === undefined) continue;
     if (name === "channel_occupied") believed.set(channel, new Set());
     if (name === "channel_vacated") believed.delete(channel);
     if (name === "member_added" && userId !== undefined) believed.get(channel)?.add(userId);
     if (name === "member_removed" && userId !== undefined) believed.get(channel)?.delete(userId);
   }
-  return written(believed);
+  return written({ channels: believed, users: online });
 }
 
 async function taken(
@@ -187,17 +208,23 @@ async function revisionOf(opened: ChannelStateUnderTest, partition: number): Pro
   return (await taken(opened, partition)).revision;
 }
 
-/** Everything that snapshots of all partitions tell. */
+/** Everything that snapshots of all partitions tell: channels with their users, and users as their channels. */
 async function told(
   opened: ChannelStateUnderTest,
   prefix = "",
 ): Promise<Record<string, readonly string[]>> {
   const all = Array.from({ length: PARTITIONS_UNDER_TEST }, (_, p) => taken(opened, p, prefix));
-  return written(new Map((await Promise.all(all)).flatMap(({ channels }) => [...channels])));
+  return Object.assign({}, ...(await Promise.all(all)).map(written));
 }
 
-function written(
-  channels: ReadonlyMap<string, ReadonlySet<string>>,
-): Record<string, readonly string[]> {
-  return Object.fromEntries([...channels].map(([channel, users]) => [channel, [...users].sort()]));
+function written({
+  channels,
+  users,
+}: Pick<ChannelSnapshot, "channels" | "users">): Record<string, readonly string[]> {
+  const all = [...channels].map(([channel, its]) => [channel, [...its].sort()] as const);
+  return Object.fromEntries([...all, ...[...users].map((id) => [userChannel(id), []] as const)]);
+}
+
+function userChannel(userId: string): string {
+  return USER_CHANNEL_PREFIX + userId;
 }

@@ -4,6 +4,7 @@ import { describe, type TestContext, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { LEAVE_GRACE_MS } from "../../src/channel-state/channel-state.ts";
 import { DEFAULT_PARTITIONS, partitionOf } from "../../src/protocol/partition.ts";
+import { WEBHOOK_EVENT_TYPES } from "../../src/protocol/webhook-event.ts";
 import type { TestClient } from "../support/client.ts";
 import { createSeededRandom } from "../support/delayed-calls.ts";
 import { readFrom, startNodes } from "../support/nodes.ts";
@@ -13,8 +14,15 @@ import { freePort } from "./free-port.ts";
 import { codeBlock, readPage } from "./pages.ts";
 import { type Program, runModule } from "./program.ts";
 
-/** Each channel, with the ids of the users in it. */
+/** Each channel with the ids of the users in it, and those who are online as the users of {@link ONLINE}. */
 type Told = Record<string, readonly string[]>;
+
+const ONLINE = "#online";
+
+interface Believed {
+  readonly channels: Told;
+  readonly users: readonly string[];
+}
 
 interface Stage {
   readonly nodes: readonly [Pipit, ...Pipit[]];
@@ -36,8 +44,9 @@ const DEPLOYMENTS: readonly (readonly [name: string, start: Start])[] = [
 async function setStage(t: TestContext, start: Start): Promise<Stage> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}/`;
+  const app = { webhooks: [{ url, event_types: [...WEBHOOK_EVENT_TYPES] }] };
   const retry = { initial_ms: 50, max_ms: 200 };
-  const [first, ...others] = await start(t, { webhooks: [{ url }] }, { webhooks: { retry } });
+  const [first, ...others] = await start(t, app, { webhooks: { retry } });
   if (first === undefined) throw new Error("No node has been started.");
   const code = codeBlock(readPage("docs/webhooks.md"), "js", "reconciling-receiver.mjs")
     .replace("listen(8000", `listen(${port}`)
@@ -52,18 +61,23 @@ async function setStage(t: TestContext, start: Start): Promise<Stage> {
       await program.says("reconciled");
       return program;
     },
-    believed: async () => sorted((await (await fetch(url)).json()) as Told),
+    async believed() {
+      const { channels, users } = (await (await fetch(url)).json()) as Believed;
+      return sorted({ ...channels, [ONLINE]: users });
+    },
   };
 }
 
 describe("the reconciling receiver of docs/webhooks.md", () => {
   for (const [deployment, start] of DEPLOYMENTS) {
     test(`${deployment}: ends equal to the truth when it forgets all in the middle of churn`, async (t) => {
+      const userIds = ["a", "b", "c", "d"];
       const seed = Date.now() % 100_000;
       const stage = await setStage(t, start);
       const clients = await Promise.all(
-        ["a", "b", "c", "d"].map((userId, n) => nodeOf(stage, n).connect({ userId })),
+        userIds.map((userId, n) => nodeOf(stage, n).connect({ userId })),
       );
+      for (const { pusher } of clients) pusher.signin();
       const churn = new AbortController();
       t.after(() => churn.abort());
       const churning = clients.map((client, n) => toggle(client, n, seed + n, churn.signal));
@@ -78,10 +92,10 @@ describe("the reconciling receiver of docs/webhooks.md", () => {
       await Promise.all(churning);
 
       const [node] = stage.nodes;
-      const hasGrace = async () => !isEqual(await told(node), await truth(node));
+      const hasGrace = async () => !isEqual(await told(node), await truth(node, userIds));
       await until("the graces are over", async () => !(await hasGrace()));
       await sendMarkers(stage);
-      const there = await truth(node);
+      const there = await truth(node, userIds);
       assert.ok(Object.keys(there).length > 10);
       assert.deepEqual(await stage.believed(), there, `seed ${seed}: ${receiver.output()}`);
     });
@@ -106,7 +120,7 @@ describe("the reconciling receiver of docs/webhooks.md", () => {
         await receiver.kill();
       }
       await sendMarkers(stage);
-      const expected = { "presence-x": ["m"] };
+      const expected = { "presence-x": ["m"], [ONLINE]: [] };
       assert.deepEqual(withoutMarkers(await stage.believed()), expected);
       assert.deepEqual(withoutMarkers(await truth(node)), expected);
     });
@@ -138,8 +152,8 @@ async function toggle(
   }
 }
 
-/** Who is where. */
-async function truth(node: Pipit): Promise<Told> {
+/** Who is where, if `online` are those who have signed in. */
+async function truth(node: Pipit, online: readonly string[] = []): Promise<Told> {
   const { channels } = (await readFrom(node, "/channels")) as { channels: object };
   const found = Object.keys(channels).map(async (name): Promise<[string, string[]]> => {
     if (!name.startsWith("presence-")) return [name, []];
@@ -148,21 +162,24 @@ async function truth(node: Pipit): Promise<Told> {
     };
     return [name, users.map(({ id }) => id)];
   });
-  return sorted(Object.fromEntries(await Promise.all(found)));
+  return sorted({ ...Object.fromEntries(await Promise.all(found)), [ONLINE]: online });
 }
 
 /** What webhooks have told: the same once the graces are over. */
 async function told(node: Pipit): Promise<Told> {
   const all: Told = {};
+  const online: string[] = [];
   for (let cursor: string | null = "0"; cursor !== null; ) {
     const page = (await readFrom(node, "/webhooks/snapshot", { cursor })) as {
       channels: Record<string, { users?: string[] }>;
+      users: string[];
       next: string | null;
     };
     for (const [name, { users = [] }] of Object.entries(page.channels)) all[name] = users;
+    online.push(...page.users);
     cursor = page.next;
   }
-  return sorted(all);
+  return sorted({ ...all, [ONLINE]: online });
 }
 
 /** Occupies a channel in each partition: what was decided before has been delivered when these have. */

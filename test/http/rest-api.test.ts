@@ -207,6 +207,8 @@ describe("faults", () => {
   });
 });
 
+const SNAPSHOT = { revision: "1-0-0-0", channels: new Map(), users: new Set("7"), isLast: true };
+
 test("with drivers that answer later every route answers the same", async () => {
   const soon = createTestApi();
   const later = createTestApi(testSettings(), {
@@ -225,9 +227,10 @@ test("with drivers that answer later every route answers the same", async () => 
       channel: async () => ({ subscriptions: 2, users: 1 }),
       channels: async () => new Map([["presence-a", { subscriptions: 2, users: 1 }]]),
       users: async () => new Map([["1", "{}"]]),
-      snapshot: async () => ({ revision: "1-0-0-0", channels: new Map(), isLast: true }),
+      snapshot: async () => SNAPSHOT,
     },
   });
+  soon.snapshots.push(SNAPSHOT);
   soon.cache.set("cache-a", { eventJson: '"e"', dataJson: '"d"', ttlMs: 1_000 });
   for (const name of ["presence-a", "cache-a"])
     soon.counts.set(name, { subscriptions: 2, users: 1 });
@@ -241,6 +244,7 @@ test("with drivers that answer later every route answers the same", async () => 
     { path: `${CHANNELS}/cache-a`, params: { info: "cache" } },
     { path: `${CHANNELS}/presence-a`, params: { info: "user_count" } },
     { path: `${CHANNELS}/presence-a/users` },
+    { path: "/apps/3/webhooks/snapshot" },
     { path: "/users/1/terminate_connections", body: "{}" },
     { path: EVENTS, body: "[]" },
   ]) {

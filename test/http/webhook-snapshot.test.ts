@@ -17,9 +17,10 @@ describe("GET webhooks/snapshot", () => {
           ["presence-x", presence],
           ["presence-empty", new Set<string>()],
         ]),
+        users: new Set(["7"]),
         isLast: false,
       },
-      { revision: "9-1-0-0", channels: new Map(), isLast: true },
+      { revision: "9-1-0-0", channels: new Map(), users: new Set(), isLast: true },
     );
     const first = await request({ path: PATH });
     assert.equal(first.status, 200);
@@ -28,10 +29,11 @@ describe("GET webhooks/snapshot", () => {
       partition: 0,
       revision: "9-0-1000-2",
       channels: { room: {}, "presence-x": { users: ["1", 'b"'] }, "presence-empty": { users: [] } },
+      users: ["7"],
       next: "1",
     });
     const last = await request({ path: PATH, params: { cursor: "1" } });
-    const nothing = { partition: 1, revision: "9-1-0-0", channels: {}, next: null };
+    const nothing = { partition: 1, revision: "9-1-0-0", channels: {}, users: [], next: null };
     assert.deepEqual(last.json, nothing);
   });
 

@@ -9,13 +9,14 @@
 --       3 events       stream of this partition's transitions
 --       4 index        zset of channels with subscriptions, all with score 0
 --       5 user totals  hash, channel -> users
---       6 users        beginning of the keys (hash, user -> nodes that have it), which go on with the channel
+--       6 announced    hash, user channel -> 1 while receivers believe that the user is online; also channel -> count
+--       7 users        beginning of the keys (hash, user -> nodes that have it), which go on with the channel
 -- ARGV  1 app  2 prefix of channels  3 first and 4 last name, as ZRANGEBYLEX takes them
---       5 most channels, members and leaves that are looked at
+--       5 most channels, members, users and leaves that are looked at
 -- reply TOO MANY, or OK; then epoch, for how many more ms what comes back after a loss may be missing; after OK
 --       also the last event's place in the stream, the channels with subscriptions, those with members, each
---       with a list of its users, and what waits out its grace, as it is called in pending
-local meta, pending, events, index, userTotals, users = unpack(KEYS)
+--       with a list of its users, what waits out its grace, as it is called in pending, user channels
+local meta, pending, events, index, userTotals, announced, users = unpack(KEYS)
 local app, prefix, limit = ARGV[1], ARGV[2], tonumber(ARGV[5])
 local time = redis.call("TIME")
 local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -24,7 +25,7 @@ local restoreUntilMs = tonumber(redis.call("HGET", meta, "#restore_until") or "0
 local restoreMs = string.format("%.0f", math.max(restoreUntilMs - nowMs, 0))
 local epoch = redis.call("HGET", meta, "#epoch") or "0"
 
-local looked = redis.call("HLEN", userTotals) + redis.call("ZCARD", pending)
+local looked = redis.call("HLEN", userTotals) + redis.call("ZCARD", pending) + redis.call("HLEN", announced)
 looked = looked + redis.call("ZLEXCOUNT", index, ARGV[3], ARGV[4])
 if looked > limit then return { "TOO MANY", epoch, restoreMs } end
 
@@ -50,6 +51,11 @@ for _, item in ipairs(redis.call("ZRANGE", pending, 0, -1)) do
   if start == member or start == channel then leaving[#leaving + 1] = item end
 end
 
+local online = {}
+for _, name in ipairs(redis.call("HKEYS", announced)) do
+  if string.sub(name, 1, 1) == "#" and string.sub(name, 1, #prefix) == prefix then online[#online + 1] = name end
+end
+
 -- The stream stays when its last event is taken out, and keeps this. Where there is none nothing was decided yet.
 local last = "0-0"
 if redis.call("EXISTS", events) == 1 then
@@ -58,4 +64,4 @@ if redis.call("EXISTS", events) == 1 then
     if info[i] == "last-generated-id" then last = info[i + 1] end
   end
 end
-return { "OK", epoch, restoreMs, last, redis.call("ZRANGEBYLEX", index, ARGV[3], ARGV[4]), members, leaving }
+return { "OK", epoch, restoreMs, last, redis.call("ZRANGEBYLEX", index, ARGV[3], ARGV[4]), members, leaving, online }
