@@ -54,7 +54,15 @@ export const OPENSSL: Program = {
   areas: ["unit", "integration"],
 };
 
-export const PROGRAMS: readonly Program[] = [REDIS, CHROMIUM, PHP, PYTHON, OPENSSL];
+/** Reads the alerts that come with the documentation, as Prometheus does. */
+export const PROMTOOL: Program = {
+  name: "promtool",
+  binaries: ["promtool"],
+  debianPackage: "prometheus",
+  areas: ["unit"],
+};
+
+export const PROGRAMS: readonly Program[] = [REDIS, CHROMIUM, PHP, PYTHON, OPENSSL, PROMTOOL];
 
 /** Where the program is, or undefined. */
 export function findProgram(
