@@ -19,6 +19,8 @@ export interface Drivers {
   start(): Promise<void>;
   /** The app's connections on other nodes, as far as is known now: see `redis/connection-counts.ts`. */
   connectionsElsewhere(appId: string): number;
+  /** Done once those numbers are of now; false when they may be of a node that is gone. Never rejects. */
+  confirmElsewhere(): Promise<boolean>;
   /**
    * Others may admit clients in place of those whom this node still holds: it stops, and they will come back
    * elsewhere. Never rejects. Repeatable.

@@ -40,6 +40,7 @@ export function createMemoryDrivers(config: Config, parts: DriverParts): Drivers
     outbox: createMemoryOutbox({ events, sweep: state.sweep, now, bounds }),
     async start() {},
     connectionsElsewhere: () => 0,
+    confirmElsewhere: async () => true,
     async leave() {},
     async close() {},
     mayServe: () => true,

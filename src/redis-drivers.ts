@@ -62,6 +62,7 @@ export function createRedisDrivers(
       await state.start();
     },
     connectionsElsewhere: counts.elsewhere,
+    confirmElsewhere: counts.confirm,
     leave: counts.close,
     async close() {
       memory.close();

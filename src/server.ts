@@ -139,6 +139,7 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
     cache,
     connections,
     connectionsElsewhere: drivers.connectionsElsewhere,
+    confirmElsewhere: drivers.confirmElsewhere,
     watchers,
     locals,
     settings: channelsSettings(config),

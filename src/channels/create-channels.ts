@@ -36,6 +36,9 @@ export interface ChannelsSettings {
   readonly commandsBurst: number;
 }
 
+/** Clients that may wait until it is sure that their app is full; more are told at once to come again. */
+const MAX_UNSURE = 1_000;
+
 export interface ChannelsParts {
   readonly apps: Apps;
   readonly adapter: Adapter;
@@ -44,6 +47,8 @@ export interface ChannelsParts {
   readonly connections: ConnectionRegistry;
   /** The app's connections on other nodes, asked for each client of the app that comes; 0 on a node alone. */
   readonly connectionsElsewhere: (appId: string) => number;
+  /** Done once the other nodes have told those numbers again; false when one has not in time. */
+  readonly confirmElsewhere: () => Promise<boolean>;
   readonly watchers: Watchers;
   readonly locals: LocalChannels;
   readonly settings: ChannelsSettings;
@@ -56,7 +61,7 @@ export interface ChannelsWithCounters extends Channels {
 }
 
 export function createChannels(parts: ChannelsParts): ChannelsWithCounters {
-  const { apps, adapter, cache, connections, connectionsElsewhere, settings, now, log } = parts;
+  const { apps, adapter, cache, connections, settings, now, log } = parts;
   const counters = createChannelsCounters();
   const refusals = createRefusals(log);
   const common = { ...parts, refusals, counters };
@@ -74,6 +79,7 @@ export function createChannels(parts: ChannelsParts): ChannelsWithCounters {
     connection.socket.close(CLOSE_CODES.unauthorized, "The connection was not authorized in time.");
   });
   let isDraining = false;
+  let unsure = 0;
 
   function countRefusal(code: number): void {
     counters.handshakesRefused.set(code, (counters.handshakesRefused.get(code) ?? 0) + 1);
@@ -83,7 +89,8 @@ export function createChannels(parts: ChannelsParts): ChannelsWithCounters {
     handshake: Handshake,
     socket: Socket,
     app: App | undefined,
-  ): Connection | ClosingRefusal {
+    isElsewhereSure?: boolean,
+  ): Connection | ClosingRefusal | Promise<Connection | ClosingRefusal> {
     if (isDraining) {
       countRefusal(CLOSE_CODES.reconnect);
       return turnAway(socket);
@@ -93,9 +100,17 @@ export function createChannels(parts: ChannelsParts): ChannelsWithCounters {
       maxNodeConnections: settings.maxConnections,
       addressConnections: countsAddresses ? connections.countOfAddress(handshake.address) : 0,
       maxAddressConnections: settings.maxConnectionsPerAddress,
-      appConnections:
-        app === undefined ? 0 : connections.countOfApp(app.id) + connectionsElsewhere(app.id),
+      appConnections: app === undefined ? 0 : connections.countOfApp(app.id),
+      appConnectionsElsewhere: app === undefined ? 0 : parts.connectionsElsewhere(app.id),
+      isElsewhereSure: isElsewhereSure ?? false,
     });
+    if (refusal?.isUnsure && isElsewhereSure === undefined && unsure < MAX_UNSURE) {
+      unsure += 1;
+      return parts.confirmElsewhere().then((isSure) => {
+        unsure -= 1;
+        return admit(handshake, socket, app, isSure);
+      });
+    }
     if (refusal !== undefined || app === undefined) {
       const { code, message, limit }: HandshakeRefusal = refusal ?? {
         code: CLOSE_CODES.unknownApp,

@@ -10,7 +10,12 @@ export interface Capacity {
   readonly maxNodeConnections: number;
   readonly addressConnections: number;
   readonly maxAddressConnections: number;
+  /** Of this node. */
   readonly appConnections: number;
+  /** Of the other nodes, as they have told; 0 on a node that is alone. */
+  readonly appConnectionsElsewhere: number;
+  /** Each of them has just told it. Else one of them may be gone, and its clients are those who come. */
+  readonly isElsewhereSure: boolean;
 }
 
 /** Which capacity was used up, where that was the reason. */
@@ -18,6 +23,8 @@ export type CapacityLimit = "node_connections" | "connections_per_address" | "ap
 
 export interface HandshakeRefusal extends ClosingRefusal {
   readonly limit?: CapacityLimit;
+  /** It follows from what other nodes have told, which is not sure: {@link Capacity.isElsewhereSure}. */
+  readonly isUnsure?: boolean;
 }
 
 const OLDEST_PROTOCOL = 4;
@@ -54,11 +61,22 @@ export function handshakeRefusal(
     const message = "Too many connections from this address.";
     return { code: CLOSE_CODES.overCapacity, message, limit: "connections_per_address" };
   }
-  if (capacity.appConnections >= settings.limits.maxConnections) {
-    const message = "The app has as many connections as it is allowed.";
-    return { code: CLOSE_CODES.overQuota, message, limit: "app_connections" };
+  return quotaRefusal(settings.limits.maxConnections, capacity);
+}
+
+function quotaRefusal(
+  maxConnections: number,
+  { appConnections: here, appConnectionsElsewhere: elsewhere, isElsewhereSure }: Capacity,
+): HandshakeRefusal | undefined {
+  if (here + elsewhere < maxConnections) return undefined;
+  const limit = "app_connections";
+  if (here < maxConnections && !isElsewhereSure) {
+    // Clients stay away after 4004: those of a node that is gone would be lost, who only have to come again.
+    const message = "The app seems to have all its connections: try again in a few seconds.";
+    return { code: CLOSE_CODES.overCapacity, message, limit, isUnsure: true };
   }
-  return undefined;
+  const message = "The app has as many connections as it is allowed.";
+  return { code: CLOSE_CODES.overQuota, message, limit };
 }
 
 function protocolRefusal({ protocol, version }: Handshake): ClosingRefusal | undefined {

@@ -6,6 +6,7 @@
  */
 import type { Log } from "../protocol/log.ts";
 import type { Commands } from "./commands.ts";
+import { createDoubts } from "./doubts.ts";
 import type { Keys } from "./keys.ts";
 import { loadScript } from "./script.ts";
 
@@ -18,6 +19,9 @@ const REPORTS_UNTIL_EXPIRY = 3;
 
 /** Clients of an app that is nearly full have a new report sent after this time. */
 const REPORT_SOON_MS = 200;
+
+/** A node that has not reported for as many intervals may be gone. */
+const REPORTS_UNTIL_DOUBT = 1.5;
 
 /** The share of its limit from which an app is nearly full. */
 const NEARLY_FULL_FROM = 0.9;
@@ -37,6 +41,11 @@ export interface ConnectionCounts {
    * report is good for. For each client that comes: those of an app that is nearly full hasten the next report.
    */
   elsewhere(appId: string): number;
+  /**
+   * Done once every node has reported since: then {@link elsewhere} says what they have now, true. False when one
+   * has not in time (it may be gone, and its numbers with it), or when Redis has not answered. Never rejects.
+   */
+  confirm(): Promise<boolean>;
   /** Reports no more, and gives this node's share back to the others. Never rejects. Repeatable. */
   close(): Promise<void>;
   readonly counters: Readonly<ConnectionCountsCounters>;
@@ -70,6 +79,7 @@ export function createConnectionCounts({
   everyMs = REPORT_EVERY_MS,
 }: ConnectionCountsParts): ConnectionCounts {
   const leaseMs = everyMs * REPORTS_UNTIL_EXPIRY;
+  const doubts = createDoubts(now, everyMs * REPORTS_UNTIL_DOUBT);
   const counters: ConnectionCountsCounters = { reports: 0, failures: 0 };
   let elsewhere: ReadonlyMap<string, number> = new Map();
   let nearlyFull: ReadonlySet<string> = new Set();
@@ -84,13 +94,20 @@ export function createConnectionCounts({
 
   async function report(): Promise<void> {
     const apps = [...limited()];
+    const sentMs = now();
     try {
       if (apps.length > 0) {
         isListed = true;
-        take(apps, await reportConnections(commands, keys, nodeId, leaseMs, apps));
-      } else if (isListed) await takeOut();
+        const { oldestMs, totals } = await reportConnections(commands, keys, nodeId, leaseMs, apps);
+        take(apps, totals);
+        doubts.reported(sentMs - oldestMs);
+      } else {
+        if (isListed) await takeOut();
+        doubts.reported(sentMs);
+      }
     } catch (error) {
       counters.failures += 1;
+      doubts.drop();
       if (isFailing) return;
       isFailing = true;
       log.warn({ err: error }, "connections could not be reported");
@@ -113,6 +130,13 @@ export function createConnectionCounts({
     isFailing = false;
   }
 
+  function hasten(): void {
+    if (isHastened || closing !== undefined) return;
+    isHastened = true;
+    // While a report is under way, it is the one after it.
+    if (reporting === undefined) reportIn(REPORT_SOON_MS);
+  }
+
   async function takeOut(): Promise<void> {
     await reportConnections(commands, keys, nodeId, 0, []);
     isListed = false;
@@ -130,11 +154,12 @@ export function createConnectionCounts({
     reporting = report();
     await reporting;
     reporting = undefined;
-    if (closing === undefined) reportIn(isHastened ? REPORT_SOON_MS : everyMs);
+    if (closing === undefined) reportIn(isHastened || doubts.size > 0 ? REPORT_SOON_MS : everyMs);
   }
 
   async function end(): Promise<void> {
     clearTimeout(timer);
+    doubts.drop();
     // A report that came after the farewell would list this node again.
     await reporting;
     // What cannot be taken out now ends with its lease.
@@ -147,12 +172,13 @@ export function createConnectionCounts({
       if (closing === undefined) await run();
     },
     elsewhere(appId) {
-      if (nearlyFull.has(appId) && !isHastened && closing === undefined) {
-        isHastened = true;
-        // While a report is under way, it is the one after it.
-        if (reporting === undefined) reportIn(REPORT_SOON_MS);
-      }
+      if (nearlyFull.has(appId)) hasten();
       return now() - answeredMs < leaseMs ? (elsewhere.get(appId) ?? 0) : 0;
+    },
+    confirm() {
+      if (closing !== undefined) return Promise.resolve(false);
+      hasten();
+      return doubts.ask();
     },
     close() {
       closing ??= end();
@@ -161,14 +187,21 @@ export function createConnectionCounts({
   };
 }
 
-/** Connections of all nodes by app. A lease of 0 takes the node out. Rejects with RedisUnavailableError. */
+export interface ReportedConnections {
+  /** How long ago the node reported that has not for longest. */
+  readonly oldestMs: number;
+  /** Connections of all nodes by app. */
+  readonly totals: ReadonlyMap<string, number>;
+}
+
+/** Reports, and answers what all have. A lease of 0 takes the node out. Rejects with RedisUnavailableError. */
 export async function reportConnections(
   commands: Commands,
   keys: Keys,
   nodeId: string,
   leaseMs: number,
   apps: readonly LimitedApp[],
-): Promise<ReadonlyMap<string, number>> {
+): Promise<ReportedConnections> {
   const used = apps.filter(({ connections }) => connections > 0);
   const counts = Object.fromEntries(used.map(({ appId, connections }) => [appId, connections]));
   // One partition for all apps: who reports is told everything in one answer.
@@ -176,8 +209,8 @@ export async function reportConnections(
   const reply = await commands.runScript(REPORT, its, [nodeId, leaseMs, JSON.stringify(counts)]);
   if (!Array.isArray(reply)) throw new TypeError(`${REPORT.name}.lua answered no list.`);
   const totals = new Map<string, number>();
-  for (let at = 0; at + 1 < reply.length; at += 2) {
+  for (let at = 1; at + 1 < reply.length; at += 2) {
     totals.set(String(reply[at]), Number(reply[at + 1]));
   }
-  return totals;
+  return { oldestMs: Number(reply[0]), totals };
 }

@@ -47,14 +47,6 @@ describe("open", () => {
     first.socket.leave();
     node.connect();
 
-    const elsewhere = new Map([[app.id, 1]]);
-    const connectionsElsewhere = (appId: string): number => elsewhere.get(appId) ?? 0;
-    const among = createChannelsNode({ app, connectionsElsewhere });
-    among.connect();
-    assert.equal(among.open().socket.closed?.code, 4004);
-    elsewhere.clear();
-    among.connect();
-
     const full = createChannelsNode({ settings: { maxConnections: 1 } });
     full.connect();
     assert.equal(full.open().socket.closed?.code, 4100);
@@ -65,6 +57,42 @@ describe("open", () => {
     assert.equal(perAddress.open({ address: "10.0.0.1" }).socket.closed?.code, 4100);
     one.socket.leave();
     perAddress.connect({ address: "10.0.0.1" });
+  });
+
+  test("a client whom the numbers of other nodes keep out waits until they are sure", async () => {
+    const app = createTestApp({ limits: { maxConnections: 2 } });
+    let elsewhere = 1;
+    const answers: ((isSure: boolean) => void)[] = [];
+    const node = createChannelsNode({
+      app,
+      connectionsElsewhere: () => elsewhere,
+      confirmElsewhere: () => new Promise((resolve) => answers.push(resolve)),
+    });
+    node.connect();
+    const [full, unsure, lucky] = [node.open(), node.open(), node.open()];
+    for (const { socket } of [full, unsure, lucky]) assert.equal(socket.closed, undefined);
+    answers[0]?.(true);
+    await full.opened;
+    assert.equal(full.socket.closed?.code, 4004);
+    answers[1]?.(false);
+    await unsure.opened;
+    assert.equal(unsure.socket.closed?.code, 4100);
+    elsewhere = 0;
+    answers[2]?.(false);
+    await lucky.opened;
+    assert.equal(lucky.socket.closed, undefined);
+    assert.equal(node.channels.counters.capacityHit.get("app_connections"), 2);
+    assert.equal(node.open().socket.closed?.code, 4004, "this node alone has as many");
+  });
+
+  test("no more than a thousand clients wait for that, the next is told to come again", () => {
+    const node = createChannelsNode({
+      app: createTestApp({ limits: { maxConnections: 1 } }),
+      connectionsElsewhere: () => 1,
+      confirmElsewhere: () => new Promise(() => {}),
+    });
+    for (let n = 0; n < 1_000; n++) assert.equal(node.open().socket.closed, undefined);
+    assert.equal(node.open().socket.closed?.code, 4100);
   });
 
   test("waits for an app that has to be asked for elsewhere", async () => {

@@ -12,6 +12,8 @@ const ROOMY: Capacity = {
   addressConnections: 9,
   maxAddressConnections: 10,
   appConnections: 9,
+  appConnectionsElsewhere: 0,
+  isElsewhereSure: false,
 };
 
 function code(
@@ -60,12 +62,20 @@ describe("handshakeRefusal", () => {
     assert.equal(code({ origin: undefined }), undefined);
   });
 
+  test("a quota used up by what other nodes have told is 4100 while that is not sure", () => {
+    const app = createTestApp({ limits: { maxConnections: 10 } });
+    assert.equal(code({}, app, { appConnectionsElsewhere: 1 }), 4100);
+    assert.equal(code({}, app, { appConnections: 10, appConnectionsElsewhere: 1 }), 4004);
+    assert.equal(code({}, app, { appConnections: 8, appConnectionsElsewhere: 1 }), undefined);
+  });
+
   test("a full node or address is 4100, a used up quota of the app 4004", () => {
     const app = createTestApp({ limits: { maxConnections: 10 } });
     assert.equal(code({}, app), undefined);
     assert.equal(code({}, app, { nodeConnections: 10 }), 4100);
     assert.equal(code({}, app, { addressConnections: 10 }), 4100);
     assert.equal(code({}, app, { appConnections: 10 }), 4004);
+    assert.equal(code({}, app, { appConnectionsElsewhere: 1, isElsewhereSure: true }), 4004);
   });
 
   test("the first reason in the order of protocol.md §1.6 is the one that is told", () => {

@@ -93,6 +93,20 @@ test("a killed node's share is given back once its reports are missed, a stopped
   await admission(t, port);
   assert.equal(await refusal(t, port), 4004, "those of the node that lives on are counted");
 
+  // Its clients come back at once, and pusher-js would stay away after a 4004: none may get one.
   killed.kill("SIGKILL");
-  await admission(t, port, 3_000 + 1_000 + 2_000);
+  const codes: number[] = [];
+  await until(
+    "they are admitted",
+    async () => {
+      const client = await enter(t, port);
+      if (typeof client === "number") codes.push(client);
+      return typeof client !== "number";
+    },
+    3_000 + 1_000 + 2_000,
+  );
+  assert.ok(
+    codes.every((code) => code === 4100),
+    codes.join(),
+  );
 });

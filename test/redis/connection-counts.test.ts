@@ -32,7 +32,7 @@ async function openRedis(t: TestContext, settings: RedisSettings = {}) {
     keys,
     /** What a report is answered, in the order of the apps. */
     async report(node: string, counts: Readonly<Record<string, number>>, leaseMs = LONG_MS) {
-      const totals = await reportConnections(commands, keys, node, leaseMs, limited(counts));
+      const { totals } = await reportConnections(commands, keys, node, leaseMs, limited(counts));
       return Object.fromEntries([...totals].sort());
     },
     /** Every key but that of the deployment. */
@@ -205,6 +205,32 @@ describe("connection counts", () => {
     b.elsewhere("1");
     await until("the other has reported again", () => b.counters.reports === 2);
     assert.equal(a.counters.reports, 2);
+  });
+
+  test("what the others have is sure once each has reported again, not when one has not", async (t) => {
+    const { node, report } = await openNodes(t);
+    const timing = { everyMs: 200, now: Date.now };
+    const a = await node("a", timing);
+    const b = await node("b", { ...timing, limited: () => limited({ "1": 3 }) });
+    const reports = b.counters.reports;
+    const answers = await Promise.all([a.confirm(), a.confirm()]);
+    assert.deepEqual(answers, [true, true]);
+    assert.ok(b.counters.reports > reports, "the other has reported since");
+    // As one that is killed: it says nothing more, and its lease goes on for a while.
+    await report("killed", { "1": 4 }, 3 * timing.everyMs);
+    assert.equal(await a.confirm(), false);
+    await until("its lease is over", () => a.confirm());
+    assert.equal(a.elsewhere("1"), 3);
+  });
+
+  test("nothing is sure while Redis is away, nor of a node that stops", async (t) => {
+    const { server, node } = await openNodes(t);
+    const counts = await node("a", { everyMs: 50, now: Date.now });
+    await server.stop();
+    assert.equal(await counts.confirm(), false);
+    const asked = counts.confirm();
+    await counts.close();
+    assert.deepEqual([await asked, await counts.confirm()], [false, false]);
   });
 
   test("a stop during a report lets no report follow the farewell", async (t) => {

@@ -39,6 +39,7 @@ export interface ChannelsNodeOptions {
   readonly apps?: readonly App[];
   readonly settings?: Partial<ChannelsSettings>;
   readonly connectionsElsewhere?: (appId: string) => number;
+  readonly confirmElsewhere?: () => Promise<boolean>;
   readonly wrapApps?: (inner: Apps) => Apps;
   readonly wrapAdapter?: (inner: Adapter) => Adapter;
   readonly wrapState?: (inner: ChannelState) => ChannelState;
@@ -127,6 +128,7 @@ export function createChannelsNode(options: ChannelsNodeOptions = {}): ChannelsN
     cache: around<CacheStore>(options.wrapCache, cache),
     connections,
     connectionsElsewhere: options.connectionsElsewhere ?? (() => 0),
+    confirmElsewhere: options.confirmElsewhere ?? (async () => true),
     watchers,
     locals,
     settings: {

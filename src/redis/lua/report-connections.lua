@@ -6,7 +6,7 @@
 --       2 counts  hash, node -> its connections by app, JSON
 --       3 totals  hash, app -> connections of all nodes; kept, so that a report costs the same among many nodes
 -- ARGV  1 node    2 lease, ms    3 its connections by app, JSON object
--- reply app, connections, app, connections …
+-- reply how long ago the node reported that has not for longest, ms, then app, connections, app, connections …
 local leases, counts, totals = KEYS[1], KEYS[2], KEYS[3]
 local node, leaseMs, reported = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local time = redis.call("TIME")
@@ -39,4 +39,9 @@ end
 if leaseMs > 0 then
   for _, key in ipairs(KEYS) do redis.call("PEXPIRE", key, leaseMs) end -- nothing stays when nobody reports
 end
-return redis.call("HGETALL", totals)
+-- All nodes of a deployment have the same lease.
+local oldest = redis.call("ZRANGE", leases, 0, 0, "WITHSCORES")
+local oldestMs = oldest[2] and nowMs + leaseMs - tonumber(oldest[2]) or 0
+local reply = redis.call("HGETALL", totals)
+table.insert(reply, 1, string.format("%.0f", math.max(oldestMs, 0)))
+return reply
