@@ -10,8 +10,8 @@ import { createAudience } from "./nodes-audience.ts";
 const HALLS = Array.from({ length: 12 }, (_, n) => `presence-hall-${n}`);
 const ROOMS = Array.from({ length: 24 }, (_, n) => `room-${n}`);
 
-/** Longer than an election, of 1 to 2 s, and what nodes need to notice. */
-const WITHIN_MS = 20_000;
+/** Longer than an election, of 1 to 2 s, and the 25 s in which nothing is read or left where writes were lost. */
+const WITHIN_MS = 40_000;
 
 async function publish(node: Pipit, name: string, channels: readonly string[]): Promise<number> {
   const body = { name, channels, data: "{}" };
