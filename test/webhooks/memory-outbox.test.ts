@@ -1,9 +1,10 @@
 import { SILENT_LOG } from "../../src/protocol/log.ts";
 import { createEventLog } from "../../src/webhooks/event-log.ts";
 import { createMemoryOutbox } from "../../src/webhooks/memory-outbox.ts";
-import { outboxContract } from "./outbox-contract.ts";
+import { deskContract } from "./desk-contract.ts";
+import { type OpenOutbox, outboxContract } from "./outbox-contract.ts";
 
-outboxContract("memory", async (_t, bounds) => {
+const open: OpenOutbox = async (_t, bounds) => {
   let nowMs = 1_800_000_000_000;
   const now = () => nowMs;
   const events = createEventLog({ partitions: 1, now, epoch: nowMs, log: SILENT_LOG });
@@ -14,4 +15,7 @@ outboxContract("memory", async (_t, bounds) => {
       nowMs += ms;
     },
   };
-});
+};
+
+outboxContract("memory", open);
+deskContract("memory", open);

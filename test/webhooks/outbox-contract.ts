@@ -5,11 +5,12 @@ import type { WebhookEvent } from "../../src/protocol/webhook-event.ts";
 import { channelEvent } from "../../src/protocol/webhook-event.ts";
 import { compareEventIds } from "../../src/webhooks/event-id.ts";
 import type { LaneKey, Outbox, OutboxEvent, Route, UnderWay } from "../../src/webhooks/outbox.ts";
+import type { WholeOutbox } from "../../src/webhooks/whole-outbox.ts";
 import { until } from "../support/until.ts";
 
 /** An outbox of one partition with a producer, and a clock that the test moves. */
 export interface OutboxUnderTest {
-  readonly outbox: Outbox;
+  readonly outbox: WholeOutbox;
   append(appId: string, channel: string, event: WebhookEvent): void | Promise<void>;
   advance(ms: number): void | Promise<void>;
 }

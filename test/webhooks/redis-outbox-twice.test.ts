@@ -3,7 +3,8 @@ import type { Commands } from "../../src/redis/commands.ts";
 import { createRedisOutbox } from "../../src/webhooks/redis-outbox.ts";
 import { openConnections } from "../redis/open-connections.ts";
 import { startRedis } from "../support/redis-server.ts";
-import { outboxContract } from "./outbox-contract.ts";
+import { deskContract } from "./desk-contract.ts";
+import { type OpenOutbox, outboxContract } from "./outbox-contract.ts";
 import { createProducer } from "./redis-producer.ts";
 import { withMovableTime } from "./redis-time.ts";
 
@@ -17,7 +18,7 @@ function twice(inner: Commands): Commands {
   };
 }
 
-outboxContract("redis, each script twice", async (t, bounds) => {
+const open: OpenOutbox = async (t, bounds) => {
   const { url } = await startRedis(t);
   const { keys, commands, bus } = await openConnections(t, { url, partitions: 1 });
   const time = withMovableTime(commands);
@@ -41,4 +42,7 @@ outboxContract("redis, each script twice", async (t, bounds) => {
     },
     advance: time.advance,
   };
-});
+};
+
+outboxContract("redis, each script twice", open);
+deskContract("redis, each script twice", open);

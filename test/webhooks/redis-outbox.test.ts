@@ -2,11 +2,12 @@
 import { createRedisOutbox } from "../../src/webhooks/redis-outbox.ts";
 import { openConnections } from "../redis/open-connections.ts";
 import { startRedis } from "../support/redis-server.ts";
-import { outboxContract } from "./outbox-contract.ts";
+import { deskContract } from "./desk-contract.ts";
+import { type OpenOutbox, outboxContract } from "./outbox-contract.ts";
 import { createProducer } from "./redis-producer.ts";
 import { withMovableTime } from "./redis-time.ts";
 
-outboxContract("redis", async (t, bounds) => {
+const open: OpenOutbox = async (t, bounds) => {
   const { url } = await startRedis(t);
   const { keys, commands, bus } = await openConnections(t, { url, partitions: 1 });
   const time = withMovableTime(commands);
@@ -30,4 +31,7 @@ outboxContract("redis", async (t, bounds) => {
     },
     advance: time.advance,
   };
-});
+};
+
+outboxContract("redis", open);
+deskContract("redis", open);
