@@ -5,6 +5,7 @@ import { CommandFailure } from "./command-failure.ts";
 import { failureText } from "./failure.ts";
 import { start } from "./start.ts";
 import { addOperations, webhooksCommand } from "./webhooks-commands.ts";
+import { addTesting } from "./webhooks-test-commands.ts";
 import type { World } from "./world.ts";
 
 interface ConfigOptions {
@@ -48,9 +49,12 @@ export async function runCli(args: readonly string[], world: World): Promise<num
       const uws = await world.loadedUws();
       world.out(`${uws.name} ${uws.version}\n`);
     });
-  addOperations(webhooksCommand(program), world, (code) => {
-    exitCode = code;
-  });
+  const webhooks = webhooksCommand(program);
+  for (const add of [addOperations, addTesting]) {
+    add(webhooks, world, (code) => {
+      exitCode = code;
+    });
+  }
 
   try {
     await program.parseAsync(args, { from: "user" });

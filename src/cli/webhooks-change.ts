@@ -98,13 +98,13 @@ export function requireYes(isConfirmed: boolean, what: string): void {
 
 export type Signal = "pause" | "resume" | "retry";
 
-export function signalText(signal: Signal, endpoint: string, appId: string): string {
+export function signalText(signal: Signal, endpoint: string, way: string): string {
   switch (signal) {
     case "pause":
-      return `${endpoint} is paused: nothing is sent to it, and it goes on collecting. To end it: pipit webhooks resume ${endpoint} --app ${appId}\n`;
+      return `${endpoint} is paused: nothing is sent to it, and it goes on collecting. To end it: pipit webhooks resume ${endpoint} ${way}\n`;
     case "resume":
       return `${endpoint} is not paused: what waits is sent, with a new retry budget.\n`;
     case "retry":
-      return `${endpoint} is tried now. What became of it: pipit webhooks status --app ${appId}\n`;
+      return `${endpoint} is tried now. What became of it: pipit webhooks status ${way}\n`;
   }
 }

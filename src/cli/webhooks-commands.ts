@@ -33,6 +33,8 @@ interface AskOptions extends AccessOptions {
 interface Asked {
   readonly client: ApiClient;
   readonly appId: string;
+  /** The options that lead there, for commands that are proposed. */
+  readonly way: string;
 }
 
 /** Takes the exit code of a command that was run. */
@@ -56,9 +58,9 @@ export function addOperations(webhooks: Command, world: World, exit: Exit): void
   asking(webhooks, "status")
     .description("every endpoint: its state, what waits and what died")
     .action(async (options: AskOptions) => {
-      const { client, appId } = ask(world, options);
+      const { client, appId, way } = ask(world, options);
       if (options.json) return print(world, await client.get(""));
-      world.out(await statusText(client, appId));
+      world.out(await statusText(client, appId, way));
     });
 
   choosing(asking(webhooks, "list <endpoint>"))
@@ -84,10 +86,10 @@ export function addOperations(webhooks: Command, world: World, exit: Exit): void
     asking(webhooks, `${signal} <endpoint>`)
       .description(description)
       .action(async (endpoint: string, options: AskOptions) => {
-        const { client, appId } = ask(world, options);
+        const { client, way } = ask(world, options);
         await client.post(`/${encodeURIComponent(endpoint)}/${signal}`, {});
         if (options.json) print(world, { endpoint, done: signal });
-        else world.out(signalText(signal, endpoint, appId));
+        else world.out(signalText(signal, endpoint, way));
       });
   }
 
@@ -198,7 +200,19 @@ function ask(world: World, options: AskOptions): Asked {
   const { appId, config } = access;
   const server = findServer(world, options, config);
   const [pair] = access.pairs;
-  return { client: createApiClient({ server, appId, pair, now: world.now }), appId };
+  const client = createApiClient({ server, appId, pair, now: world.now });
+  return { client, appId, way: wayText(options, appId) };
+}
+
+function wayText({ config, url }: AskOptions, appId: string): string {
+  const parts = [
+    ["--app", appId],
+    ["--config", config],
+    ["--url", url],
+  ];
+  return parts
+    .flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${value}`]))
+    .join(" ");
 }
 
 function print(world: World, json: unknown): void {

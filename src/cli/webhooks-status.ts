@@ -3,7 +3,8 @@ import { type EndpointRow, statusAnswer } from "./webhooks-answers.ts";
 import type { ApiClient } from "./webhooks-client.ts";
 import { ageText, countText, tableText, timeText } from "./webhooks-text.ts";
 
-export async function statusText(client: ApiClient, appId: string): Promise<string> {
+/** `way`: the options that lead to the app, for the commands that are proposed. */
+export async function statusText(client: ApiClient, appId: string, way: string): Promise<string> {
   const { endpoints, now_ms } = statusAnswer(await client.get(""));
   if (endpoints.length === 0) {
     return `App ${appId} has no webhook endpoints and nothing left of earlier ones.\n`;
@@ -18,7 +19,7 @@ export async function statusText(client: ApiClient, appId: string): Promise<stri
     endpoint.origin ?? "-",
     detailOf(endpoint, now_ms),
   ]);
-  const hints = endpoints.flatMap((endpoint) => hintsFor(endpoint, appId));
+  const hints = endpoints.flatMap((endpoint) => hintsFor(endpoint, way));
   const table = tableText(head, rows, ["WAITING", "OLDEST", "DEAD"]);
   return hints.length === 0 ? table : `${table}\n${hints.map((hint) => `${hint}\n`).join("")}`;
 }
@@ -40,9 +41,8 @@ export function detailOf({ state, pause, failing }: EndpointRow, nowMs: number):
   return parts.join("; ");
 }
 
-function hintsFor({ id, state, backlog, dead_letters }: EndpointRow, appId: string): string[] {
-  const command = (name: string, more = ""): string =>
-    `pipit webhooks ${name} ${id} --app ${appId}${more}`;
+function hintsFor({ id, state, backlog, dead_letters }: EndpointRow, way: string): string[] {
+  const command = (name: string, more = ""): string => `pipit webhooks ${name} ${id}${more} ${way}`;
   const hints: string[] = [];
   if (dead_letters > 0) {
     hints.push(`${id}: see its ${countText(dead_letters, "dead letter")}: ${command("list")}`);

@@ -1,6 +1,7 @@
 /** Whether a receiver should take a delivery, and what is wrong when not. Source: protocol.md §7.1, §7.8. */
 import { isSignedBy, signingKey } from "../protocol/signature.ts";
 import type { KeyPair } from "./webhooks-access.ts";
+import { ageText } from "./webhooks-text.ts";
 
 export interface Presented {
   /** `X-Pusher-Key`; undefined when there is none. */
@@ -47,7 +48,8 @@ export function judge(
   }
   const ageS = Math.round((nowMs - timeMs) / 1_000);
   if (Math.abs(ageS) > MAX_AGE_S) {
-    const side = ageS > 0 ? `${ageS} s old` : `${-ageS} s ahead of this machine's clock`;
+    const age = ageText(Math.abs(ageS) * 1_000);
+    const side = ageS > 0 ? `${age} old` : `${age} ahead of this machine's clock`;
     notes.push(`time_ms is ${side}: the Python library refuses more than ${MAX_AGE_S} s.`);
   }
   return { refusal, notes };
