@@ -93,7 +93,8 @@ export function createOnlineUsers(
       const told = new Set<string>();
       for (const user of users.of(appId).values()) {
         const isWanted = user.isTold && user.partition === partition;
-        if (isWanted && (USER_CHANNEL_PREFIX + user.userId).startsWith(prefix)) told.add(user.userId);
+        if (isWanted && (USER_CHANNEL_PREFIX + user.userId).startsWith(prefix))
+          told.add(user.userId);
       }
       return told;
     },

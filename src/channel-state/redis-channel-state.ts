@@ -210,7 +210,9 @@ export function createRedisChannelState(parts: RedisChannelStateParts): RedisCha
     snapshot(appId, p, prefix) {
       if (p >= redis.keys.partitions) return "no partition";
       const unsettled = [...lanes.unsettled(appId)].filter(({ partition }) => partition === p);
-      return reader.read(unsettled, () => readSnapshot(context, confirmEpoch, p, appId, prefix));
+      return reader.read(unsettled, () =>
+        readSnapshot(redis, reader.lossProblem, p, appId, prefix, settings.maxSnapshotEntries),
+      );
     },
     async close() {
       if (isClosing) return;

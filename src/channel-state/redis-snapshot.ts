@@ -1,23 +1,21 @@
 /** What webhooks have told of a partition, read in one step: lua/snapshot. */
+import type { LossProblem } from "./redis-reads.ts";
 import { readScript, textsOf, unexpectedReply } from "./redis-script.ts";
-import type { StateContext } from "./redis-state-context.ts";
+import type { StateRedis } from "./redis-state-context.ts";
 import { userIdOf } from "./redis-write.ts";
 import type { ChannelSnapshot, NoSnapshot } from "./snapshot.ts";
 
 const SNAPSHOT = readScript("snapshot", 7);
 
-/**
- * `confirmEpoch`: is the data that which this node is registered in? Rejects with RedisUnavailableError, and
- * with an Error while Redis has lost the state and nodes tell it anew.
- */
+/** Rejects with RedisUnavailableError, and with what `lossProblem` answers. */
 export async function readSnapshot(
-  { redis, counters, settings }: StateContext,
-  confirmEpoch: (partition: number, epoch: number) => boolean,
+  { commands, keys }: StateRedis,
+  lossProblem: LossProblem,
   p: number,
   appId: string,
   prefix: string,
+  maxEntries: number,
 ): Promise<ChannelSnapshot | NoSnapshot> {
-  const { commands, keys } = redis;
   const its = [
     keys.key(p, "meta"),
     keys.key(p, "pend"),
@@ -29,19 +27,12 @@ export async function readSnapshot(
   ];
   // Names are ASCII, so no name that begins with the prefix comes after this byte.
   const range = prefix === "" ? ["-", "+"] : [`[${prefix}`, `(${prefix}\x7f`];
-  const args = [appId, prefix, ...range, settings.maxSnapshotEntries];
+  const args = [appId, prefix, ...range, maxEntries];
   const reply = await commands.runScript(SNAPSHOT, its, args);
   if (!Array.isArray(reply)) throw unexpectedReply(SNAPSHOT, reply);
   const [status, epoch, restoreMs, place, subscribed, members, leaving, online] = reply;
-  if (!confirmEpoch(p, Number(epoch))) {
-    counters.foreignEpochs += 1;
-    throw new Error(`Redis has lost the state of partition ${p}.`);
-  }
-  if (Number(restoreMs) > 0) {
-    throw new Error(
-      `What Redis has lost of partition ${p} comes back for another ${restoreMs} ms.`,
-    );
-  }
+  const problem = lossProblem(p, Number(epoch), Number(restoreMs));
+  if (problem) throw problem;
   if (status === "TOO MANY") return "too many";
   if (status !== "OK") throw unexpectedReply(SNAPSHOT, reply);
   return {
