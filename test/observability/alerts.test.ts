@@ -11,6 +11,7 @@ import { PROMTOOL, programPath } from "../tools/programs.ts";
 import { allMetrics } from "./all-metrics.ts";
 
 const RULES = fileURLToPath(new URL("../../docs/alerts.rules.yml", import.meta.url));
+const SCRAPE = fileURLToPath(new URL("../../docs/prometheus.yml", import.meta.url));
 
 interface Rule {
   readonly alert: string;
@@ -131,8 +132,9 @@ function saved(t: TestContext, tests: readonly object[]): string {
   return file;
 }
 
-test("Prometheus takes the alerts", () => {
+test("Prometheus takes the alerts, and the configuration that names them", () => {
   assert.match(promtool("check", "rules", RULES), /SUCCESS: \d+ rules found/);
+  assert.match(promtool("check", "config", SCRAPE), /SUCCESS: 1 rule files found/);
 });
 
 test("each alert fires for what it says, and not for what only looks so", (t) => {
