@@ -18,6 +18,12 @@ export function configWarnings(config: Config): readonly string[] {
       "reuse_port: without redis the processes on the port know nothing of each other: a client hears only what is published through its own. Configure redis, or leave reuse_port off.",
     );
   }
+  const { private_targets: privateTargets, allowed_targets: allowedTargets } = config.webhooks;
+  if (privateTargets === "allow" && allowedTargets.length > 0) {
+    warnings.push(
+      'webhooks.allowed_targets: changes nothing while private_targets is "allow", which allows them all. Set it to "refuse", or leave the list out.',
+    );
+  }
   const open = apps.filter(hasSampleSecret).map(({ id }) => JSON.stringify(id));
   if (open.length > 0 && !isLoopback(config.host)) {
     warnings.push(

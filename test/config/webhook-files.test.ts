@@ -78,6 +78,16 @@ test("with https_only an endpoint whose url is http is refused", (t) => {
   assert.deepEqual(load(t, {}, { https_only: true }).problems, []);
 });
 
+test("a list of allowed targets that changes nothing is worth a warning", (t) => {
+  const warnings = (webhooks: object) => {
+    const { loaded } = load(t, {}, webhooks);
+    return "config" in loaded ? loaded.warnings : [];
+  };
+  const list = { allowed_targets: ["10.0.0.0/8"] };
+  assert.match(warnings(list).join(), /^webhooks\.allowed_targets: changes nothing while/);
+  assert.deepEqual(warnings({ ...list, private_targets: "refuse" }), []);
+});
+
 test("allowed targets are ranges, addresses and host names, and nothing that only looks so", (t) => {
   const good = ["10.0.0.0/8", "10.0.0.1", "fd00::/8", "::1", "Receiver.internal", "host_1"];
   assert.deepEqual(load(t, {}, { allowed_targets: good }).problems, []);
