@@ -1,4 +1,4 @@
-/** Whether a receiver should take a delivery, and what is wrong when not. Source: protocol.md §7.1, §7.8. */
+/** Whether a receiver should take a delivery, and what is wrong when not. Source: protocol.md §7.1. */
 import { isSignedBy, signingKey } from "../protocol/signature.ts";
 import type { KeyPair } from "./webhooks-access.ts";
 import { ageText } from "./webhooks-text.ts";

@@ -3,6 +3,7 @@ import { apiParameters } from "../protocol/api-query.ts";
 import { isWebhookEventType, WEBHOOK_EVENT_TYPES } from "../protocol/webhook-event.ts";
 import type { Step, Wanted } from "../webhooks/operations.ts";
 import type { DeathReason } from "../webhooks/outbox.ts";
+import { readCursor } from "../webhooks/steps.ts";
 
 import { quoted } from "./reply.ts";
 
@@ -10,7 +11,6 @@ import { quoted } from "./reply.ts";
 export const MAX_STEP_LIMIT = 1_000;
 export const DEFAULT_PAGE_LIMIT = 100;
 export const DEFAULT_STEP_LIMIT = 500;
-const MAX_CURSOR_LENGTH = 256;
 const EVENT_ID = /^\d{1,20}-\d{1,6}-\d{1,20}-\d{1,20}$/;
 const DEATH_REASONS: readonly DeathReason[] = ["budget", "refused", "overflow"];
 const SIGNATURE_PARAMETERS: ReadonlySet<string> = new Set([
@@ -128,8 +128,8 @@ function readStep({ cursor, limit }: Fields, defaultLimit: number): Step | strin
   if (cursor !== undefined && cursor !== null && typeof cursor !== "string") {
     return '"cursor" must be what the call before answered as "next".';
   }
-  if (typeof cursor === "string" && (cursor === "" || cursor.length > MAX_CURSOR_LENGTH)) {
-    return '"cursor" must be what the call before answered as "next", or left out.';
+  if (typeof cursor === "string" && !isCursor(cursor)) {
+    return `"cursor" is ${quoted(cursor)}, what the call before answered as "next" is needed.`;
   }
   if (limit === undefined) return { cursor: cursor ?? undefined, limit: defaultLimit };
   const isInRange =
@@ -139,6 +139,16 @@ function readStep({ cursor, limit }: Fields, defaultLimit: number): Step | strin
     return `"limit" is ${found}, a whole number from 1 to ${MAX_STEP_LIMIT} is needed.`;
   }
   return { cursor: cursor ?? undefined, limit };
+}
+
+function isCursor(text: string): boolean {
+  try {
+    readCursor(text, "dead");
+    return true;
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
 }
 
 function readWanted({ ids, channel, event, reason }: Fields): Wanted | string {

@@ -26,15 +26,15 @@ export function fakeWebhooks(): FakeWebhooks {
   const asked: unknown[][] = [];
 
   function page(wanted: Wanted, { cursor, limit }: { cursor: string | undefined; limit: number }) {
-    const from = Number(cursor ?? 0);
+    const from = Number(cursor?.split(":")[1] ?? 0);
     const found = letters.slice(from, from + limit).filter((letter) => isWanted(letter, wanted));
-    const next = from + limit < letters.length ? String(from + limit) : undefined;
+    const next = from + limit < letters.length ? `dead:${from + limit}:` : undefined;
     return { letters: found, next };
   }
   function change(name: string, ...args: unknown[]): StepResult | { refused: string } {
     asked.push([name, ...args]);
     if (fake.refusal !== undefined) return { refused: fake.refusal };
-    return { changed: 2, next: name === "replay" ? "500" : undefined };
+    return { changed: 2, next: name === "replay" ? "dead:3:" : undefined };
   }
   const fake: FakeWebhooks = {
     statuses,

@@ -146,9 +146,9 @@ describe("GET webhooks/{endpoint}/dead_letters", () => {
           died_ms: 9,
         },
       ],
-      next: "1",
+      next: "dead:1:",
     });
-    const rest = await api.request({ path, params: { cursor: "1", channel: "a&b" } });
+    const rest = await api.request({ path, params: { cursor: "dead:1:", channel: "a&b" } });
     const { dead_letters, next } = rest.json as { dead_letters: unknown[]; next: unknown };
     assert.deepEqual([dead_letters.length, next], [1, null]);
     for (const params of [{ reason: "refused" }, { event: "cache_miss" }, { channel: "other" }]) {
@@ -163,7 +163,8 @@ describe("GET webhooks/{endpoint}/dead_letters", () => {
       [{ chanel: "x" }, /"chanel" is no parameter.*cursor, limit, channel/],
       [{ limit: "0" }, /"limit" is "0".*from 1 to 1000/],
       [{ limit: "1e3" }, /"limit" is "1e3"/],
-      [{ cursor: "" }, /"cursor" must be what the call before/],
+      [{ cursor: "" }, /"cursor" is "", what the call before/],
+      [{ cursor: "dead:x" }, /"cursor" is "dead:x"/],
       [{ event: "ocupied" }, /"event" is "ocupied", one of channel_occupied/],
       [{ reason: "age" }, /"reason" is "age", one of budget, refused, overflow/],
       [{ channel: "" }, /"channel" must be a channel's name/],
@@ -209,8 +210,8 @@ describe("POST webhooks/{endpoint}", () => {
     const { api, webhooks } = createRig();
     const post = (action: string, body: unknown) =>
       api.request({ path: `/apps/3/webhooks/orders/${action}`, body: JSON.stringify(body) });
-    const replayed = await post("replay", { ids: [ID], cursor: "4", limit: 7 });
-    assert.deepEqual([replayed.status, replayed.json], [200, { changed: 2, next: "500" }]);
+    const replayed = await post("replay", { ids: [ID], cursor: "dead:4:", limit: 7 });
+    assert.deepEqual([replayed.status, replayed.json], [200, { changed: 2, next: "dead:3:" }]);
     await post("replay", { all: true });
     const dropped = await post("drop", { channel: "room", event: "cache_miss", reason: "budget" });
     assert.deepEqual(dropped.json, { changed: 2, next: null });
@@ -218,7 +219,7 @@ describe("POST webhooks/{endpoint}", () => {
     await post("move", { to: "other", limit: 1_000 });
     const first = { cursor: undefined, limit: 500 };
     assert.deepEqual(webhooks.asked, [
-      ["replay", "orders", { ids: new Set([ID]) }, { cursor: "4", limit: 7 }],
+      ["replay", "orders", { ids: new Set([ID]) }, { cursor: "dead:4:", limit: 7 }],
       ["replay", "orders", {}, first],
       ["drop", "orders", { channel: "room", type: "cache_miss", reason: "budget" }, first],
       ["dropBacklog", "orders", first],
@@ -296,7 +297,7 @@ describe("POST webhooks/{endpoint}", () => {
     const path = "/apps/3/webhooks/gone/move";
     assert.equal((await api.request({ path, body: '{"to":"orders"}' })).status, 404);
     assert.deepEqual(webhooks.asked, []);
-    const later = await api.request({ path, body: '{"to":"orders","cursor":"9"}' });
+    const later = await api.request({ path, body: '{"to":"orders","cursor":"waiting:9:"}' });
     assert.equal(later.status, 200);
   });
 });
