@@ -13,6 +13,7 @@ import { createDelivery } from "./channels/delivery.ts";
 import { createLocalChannels } from "./channels/local-channels.ts";
 import type { ConfigInput } from "./config/config.ts";
 import { requireConfig } from "./config/read-config.ts";
+import { requireWebhookFiles } from "./config/webhook-files.ts";
 import { createConnectionRegistry } from "./connections/registry.ts";
 import { createWatchers } from "./connections/watchers.ts";
 import type { DriverParts } from "./drivers.ts";
@@ -42,7 +43,10 @@ import { createLastDeliveries } from "./webhooks/last-deliveries.ts";
 import { createWebhooks } from "./webhooks/webhooks.ts";
 
 export interface Server {
-  /** Rejects when a port is taken or the native library is missing; nothing is left open then. */
+  /**
+   * Rejects when a port is taken, the native library is missing, or a webhook's certificates cannot be used
+   * (ConfigError); nothing is left open then.
+   */
   listen(): Promise<void>;
   /** Where it listens; undefined before `listen` and after `close`. */
   address(): ServerAddress | undefined;
@@ -221,6 +225,7 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
   }
 
   async function start(): Promise<void> {
+    requireWebhookFiles(config);
     processMetrics.start();
     await metrics?.listen();
     // Before the drivers: probes are answered, "not ready", while Redis is waited for.

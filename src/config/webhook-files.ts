@@ -3,9 +3,11 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileProblem, isUnfilled } from "./certificate-files.ts";
+import { ConfigError } from "./config-error.ts";
 import { appsIn } from "./cross-checks.ts";
 import { isRecord, pathText } from "./path.ts";
 import type { Problem } from "./problems.ts";
+import { problemLine } from "./read-config.ts";
 
 const FILE_KEYS = ["ca", "client_certificate", "client_key"] as const;
 
@@ -40,6 +42,12 @@ export function webhookFileProblems(input: unknown): readonly Problem[] {
     }
     return problems;
   });
+}
+
+/** Throws ConfigError when certificates or keys of webhooks cannot be used. Reads files. */
+export function requireWebhookFiles(input: unknown): void {
+  const problems = webhookFileProblems(input);
+  if (problems.length > 0) throw new ConfigError(problems.map(problemLine));
 }
 
 /** A layer of the configuration in which the webhooks' files are named from the root, not from `folder`. */

@@ -6,9 +6,11 @@ import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
 import type { TLSSocket } from "node:tls";
 import type { EndpointTls } from "../../src/apps/app.ts";
+import { createServer as createPipit } from "../../src/server.ts";
 import { createHttpTarget } from "../../src/webhooks/http-target.ts";
 import type { Answer } from "../../src/webhooks/target.ts";
 import { type Certificate, createCertificate } from "../support/certificate.ts";
+import { APP } from "../support/pipit.ts";
 
 const NONE: EndpointTls = { ca: undefined, certificate: undefined, key: undefined };
 
@@ -78,4 +80,23 @@ test("a file that has gone since the start is a failed attempt", async (t) => {
   const { url } = await serve(t, own);
   const answer = await openSender(t)(url, { ...NONE, ca: { file: `${own.certFile}.gone` } });
   assert.deepEqual(answer, { kind: "connection", reason: "ENOENT" });
+});
+
+test("a server whose webhooks name a file that is not there does not start, and says which", async () => {
+  const webhooks = [{ url: "https://receiver.example/", ca: "/nowhere/ca.pem" }];
+  const server = createPipit({
+    port: 0,
+    metrics: { port: 0 },
+    log: { level: "silent" },
+    app_manager: { apps: [{ ...APP, webhooks }] },
+  });
+  await assert.rejects(server.listen(), (error: Error & { code?: string }) => {
+    assert.equal(error.code, "PIPIT_CONFIG_INVALID");
+    assert.match(
+      error.message,
+      /webhooks\[0\]\.ca: found "\/nowhere\/ca\.pem", which does not exist/,
+    );
+    return true;
+  });
+  await server.close();
 });
