@@ -86,7 +86,12 @@ export function createRedisDrivers(
       bus: bus.counters,
       adapter: adapter.counters,
       state: state.counters,
-      outbox: { owned: outbox.owned, cachedBytes: outbox.cachedBytes, ...outbox.counters },
+      outbox: {
+        partitions: outbox.partitions,
+        owned: outbox.owned,
+        cachedBytes: outbox.cachedBytes,
+        ...outbox.counters,
+      },
       health: state.health(),
     }),
   };

@@ -41,7 +41,9 @@ export interface ClusterSample {
 
 /** The webhook outbox, as this node dispatches from it. */
 export interface OutboxSample {
-  /** Partitions, now. */
+  /** Of the deployment. */
+  readonly partitions: number;
+  /** Of them this node's, now. */
   readonly owned: number;
   /** Events of theirs that are kept in memory, now. */
   readonly cachedBytes: number;

@@ -5,8 +5,14 @@ import type { ServerMetric } from "./server-metric.ts";
 export const OUTBOX_METRICS: readonly ServerMetric[] = [
   clusterMetric(
     "gauge",
+    "outbox_partitions",
+    "Partitions of the deployment.",
+    ({ outbox }) => outbox.partitions,
+  ),
+  clusterMetric(
+    "gauge",
     "outbox_partitions_owned",
-    "Partitions whose webhooks this node dispatches: the sum over nodes is redis.partitions.",
+    "Partitions whose webhooks this node dispatches: a sum over nodes that stays lower means that some wait for nobody.",
     ({ outbox }) => outbox.owned,
   ),
   clusterMetric(

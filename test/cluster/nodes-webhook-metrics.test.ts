@@ -26,6 +26,7 @@ test("the sum over nodes is the backlog while an endpoint is down, and every eve
   await until("each partition has one owner", async () => {
     return (await sum("outbox_partitions_owned")) === DEFAULT_PARTITIONS;
   });
+  assert.equal(await metricOf(nodeAt(all, 0), "outbox_partitions"), DEFAULT_PARTITIONS);
   assert.ok((await sum("webhook_endpoint_state", { state: "backing_off" })) >= 1);
   assert.ok((await sum("webhook_oldest_event_age_seconds")) > 0);
   assert.ok((await sum("outbox_partition_claims_total")) >= DEFAULT_PARTITIONS);

@@ -89,6 +89,20 @@ const CASES: Readonly<Record<string, readonly [fires: Series, quiet: Series]>> =
     { 'redis_masters{maxmemory_policy="allkeys-lru"}': flat(1) },
     { 'redis_masters{maxmemory_policy="noeviction"}': flat(3) },
   ],
+  PipitOutboxUndispatched: [
+    {
+      'outbox_partitions{instance="a"}': flat(64),
+      'outbox_partitions_owned{instance="a"}': flat(31),
+      'outbox_partitions{instance="b"}': flat(64),
+      'outbox_partitions_owned{instance="b"}': flat(32),
+    },
+    {
+      'outbox_partitions{instance="a"}': flat(64),
+      'outbox_partitions_owned{instance="a"}': flat(32),
+      'outbox_partitions{instance="b"}': flat(64),
+      'outbox_partitions_owned{instance="b"}': flat(32),
+    },
+  ],
   PipitOutboxFailing: [{ outbox_failures_total: growing(1) }, { outbox_failures_total: flat(7) }],
 };
 

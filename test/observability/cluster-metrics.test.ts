@@ -46,6 +46,7 @@ describe("cluster metrics", () => {
     assert.equal(value("state_losses_total", { lost: "writes" }), 19);
     assert.equal(value("state_reaped_nodes_total"), 20);
     assert.equal(value("state_reaped_channels_total"), 21);
+    assert.equal(value("outbox_partitions"), 64);
     assert.equal(value("outbox_partitions_owned"), 27);
     assert.equal(value("outbox_cached_bytes"), 28);
     assert.equal(value("outbox_partition_claims_total"), 29);

@@ -90,6 +90,7 @@ export function sampleSources(): ServerMetricsSources {
         unavailable: 25,
       },
       outbox: {
+        partitions: 64,
         owned: 27,
         cachedBytes: 28,
         claims: 29,
