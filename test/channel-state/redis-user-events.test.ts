@@ -47,7 +47,7 @@ describe("users in the scripts", () => {
     const keyPrefix = `users-${deployments}:`;
     const redis = await openConnections(t, { url: server.url, keyPrefix, partitions: 1 });
     for (const node of [NODE, "m.0"]) {
-      await register(redis, SETTINGS, P, node, undefined, undefined);
+      await register(redis, SETTINGS, P, node);
     }
     return {
       redis,
