@@ -68,6 +68,7 @@ export function createChannels(parts: ChannelsParts): ChannelsWithCounters {
   const subscribing = createSubscribing({
     ...common,
     maxChannelsPerConnection: settings.maxChannelsPerConnection,
+    now,
   });
   const signingIn = createSigningIn(common);
   const relayClientEvent = createClientEvents({ ...common, mayAnswer: isWithinCommandRate });

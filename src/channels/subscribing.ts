@@ -32,8 +32,16 @@ export interface SubscribingParts {
   readonly refusals: Refusals;
   readonly counters: ChannelsCounters;
   readonly maxChannelsPerConnection: number;
+  /** In ms. */
+  readonly now: () => number;
   readonly log: Log;
 }
+
+/**
+ * A refusal that took the adapter this long is one of a cluster that is away: it is asked again. One that came
+ * sooner, since too many wait, would come again at once.
+ */
+const PATIENT_FROM_MS = 1_000;
 
 export interface Subscribing {
   subscribe(connection: Connection, command: SubscribeCommand): void;
@@ -42,7 +50,7 @@ export interface Subscribing {
 }
 
 export function createSubscribing(parts: SubscribingParts): Subscribing {
-  const { adapter, state, cache, locals, refusals, counters, log } = parts;
+  const { adapter, state, cache, locals, refusals, counters, now, log } = parts;
 
   function subscribe(connection: Connection, command: SubscribeCommand): void {
     const { channel } = command;
@@ -85,7 +93,16 @@ export function createSubscribing(parts: SubscribingParts): Subscribing {
     const subscription: Subscription = { status: "pending", userId: member?.userId };
     connection.subscriptions ??= new Map();
     connection.subscriptions.set(name, subscription);
-    const local = locals.hold(connection.app, name, kind);
+    ask(connection, locals.hold(connection.app, name, kind), subscription, member);
+  }
+
+  function ask(
+    connection: Connection,
+    local: LocalChannel,
+    subscription: Subscription,
+    member: PresenceMember | undefined,
+  ): void {
+    const askedMs = now();
     // Each time: a topic that was heard may not be just now.
     const heard = adapter.subscribe(local.topic);
     if (heard === undefined) {
@@ -96,7 +113,14 @@ export function createSubscribing(parts: SubscribingParts): Subscribing {
       () => {
         if (subscription.status === "pending") record(connection, local, subscription, member);
       },
-      () => fail(connection, local, subscription),
+      () => {
+        if (subscription.status !== "pending") return;
+        // Told of a failure, a client does not ask again on its connection, and it has no timeout of its own.
+        // So it waits as long as the cluster is away, unless it waits for a list of members (architecture.md §4).
+        const isPatient = member === undefined && now() - askedMs >= PATIENT_FROM_MS;
+        if (isPatient) ask(connection, local, subscription, member);
+        else fail(connection, local, subscription);
+      },
     );
   }
 

@@ -397,3 +397,44 @@ describe("a client event that other nodes cannot get", () => {
     assert.equal(node.channels.counters.relayFailures, 1);
   });
 });
+
+describe("a subscription that waits while the cluster is away", () => {
+  const AWAY_MS = 5_000;
+
+  test("without members is asked for again, until it succeeds, and tells its client nothing else", async () => {
+    const { calls, node, connect } = openSlow("adapter");
+    const client = connect();
+    client.subscribe("room");
+    for (let tries = 0; tries < 3; tries += 1) {
+      node.nowMs += AWAY_MS;
+      await calls.reject("subscribe", new AdapterUnavailableError("gone"));
+      assert.deepEqual(client.take(), []);
+    }
+    await calls.releaseAll();
+    assert.deepEqual(client.takeNames(), ["subscription_succeeded room"]);
+    assert.deepEqual(node.state.channel("3", "room"), { subscriptions: 1, users: 0 });
+    client.unsubscribe("room");
+    await assertNothingLeft(calls, node);
+  });
+
+  test("is not asked for again once it was left", async () => {
+    const { calls, node, connect } = openSlow("adapter");
+    const client = connect();
+    client.subscribe("room");
+    node.nowMs += AWAY_MS;
+    client.unsubscribe("room");
+    await calls.reject("subscribe", new AdapterUnavailableError("gone"));
+    assert.deepEqual(client.take(), []);
+    await assertNothingLeft(calls, node);
+  });
+
+  test("of a presence channel is refused: its list of members cannot be known", async () => {
+    const { calls, node, connect } = openSlow("adapter");
+    const client = connect();
+    client.subscribe("presence-room", { user_id: "1" });
+    node.nowMs += AWAY_MS;
+    await calls.reject("subscribe", new AdapterUnavailableError("gone"));
+    assert.deepEqual(client.takeNames(), ["subscription_error presence-room", "error null"]);
+    await assertNothingLeft(calls, node);
+  });
+});

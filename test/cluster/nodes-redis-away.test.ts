@@ -114,6 +114,8 @@ test("while Redis hangs the node serves what it can, refuses the rest and forget
     assert.equal(refused.status, 503);
     assert.ok(Number(refused.headers["retry-after"]) >= 1);
   }
+  const eve = await a.raw();
+  await sendSubscribe(eve, "news");
   const dan = await a.raw();
   const askedMs = performance.now();
   await sendSubscribe(dan, ROOM, { user_id: "dan" });
@@ -139,7 +141,17 @@ test("while Redis hangs the node serves what it can, refuses the rest and forget
   bob.destroy();
   await until("10 s are over", () => performance.now() - suspendedMs > 10_000, 15_000);
   assert.equal(heard(ann, "tick") + heard(cid, "tick"), 0, "nobody heard what was refused");
+  assert.deepEqual(
+    eve.frames.filter(({ event }) => event !== "pusher:connection_established"),
+    [],
+    "who needs no list of members goes on waiting",
+  );
   cluster.redis.resume();
+  await eve.frame(
+    "and joins by itself",
+    ({ event }) => event === "pusher_internal:subscription_succeeded",
+  );
+  eve.destroy();
   await subscribe(dan, ROOM, { user_id: "dan" });
   await untilConverged(cluster, [ann, cid, dan], ["ann", "cid", "dan"]);
   assert.equal(await metricOf(a, "redis_up"), 1);
