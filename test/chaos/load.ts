@@ -226,6 +226,9 @@ export function startLoad(t: TestContext, options: LoadOptions): Load {
     }
   }
 
+  t.after(() => {
+    isEnding = true;
+  });
   const running = run();
   // A failure is told by whoever waits for the end; a test that fails first does not.
   running.catch(() => {});

@@ -1,5 +1,5 @@
 /** A node as users run it, from dist/, which keeps its ports and its configuration through kills and restarts. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import type { TestContext } from "node:test";
 import type { ConfigInput } from "../../src/config/config.ts";
 import { sendSigned } from "../support/http-request.ts";
@@ -24,7 +24,7 @@ export interface ChaosNode {
   backlog(): Promise<number | undefined>;
   /** Names of occupied channels; undefined when it cannot say. */
   channels(): Promise<readonly string[] | undefined>;
-  /** Resident memory, bytes. */
+  /** Resident memory, bytes; 0 while it does not run. */
   memoryBytes(): number;
   /** What the present process has printed. */
   output(): string;
@@ -102,8 +102,8 @@ export async function createNode(
 }
 
 function residentBytes(pid: number | undefined): number {
-  if (pid === undefined) return 0;
-  const [, kilobytes] =
-    /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
-  return Number(kilobytes) * 1_024;
+  const file = `/proc/${pid}/status`;
+  if (pid === undefined || !existsSync(file)) return 0;
+  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(file, "utf8")) ?? [];
+  return Number(kilobytes ?? 0) * 1_024;
 }

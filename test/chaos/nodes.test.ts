@@ -28,7 +28,7 @@ function sender({ receivers, nodes }: Stage, isWanted: (node: ChaosNode) => bool
   });
 }
 
-describe("nodes", { concurrency: 3 }, () => {
+describe("nodes", { concurrency: 4 }, () => {
   scenario("dispatching node killed amid a batch, 5 times", async (t, { perSecond, isLong }) => {
     const stage = await openStage(t, { nodes: 3 });
     const load = stage.load({ name: "a", perSecond });

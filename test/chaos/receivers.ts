@@ -10,8 +10,11 @@ import { APP } from "../support/pipit.ts";
 import type { ReceivedWebhook } from "../support/webhook-receiver.ts";
 import type { Arrival, Recorder } from "./recorder.ts";
 
-/** `cut`: the head of a 2xx is sent, and the connection ends before the answer does. */
-export type Mood = "sound" | "failing" | "hanging" | "resetting" | "slow" | "cut";
+/**
+ * Of the `dead` and the `mute` nothing is read: the one ends the connection, the other says nothing. `cut`: the head of a 2xx is sent, and the connection ends before the
+ * answer does.
+ */
+export type Mood = "sound" | "dead" | "mute" | "failing" | "hanging" | "resetting" | "slow" | "cut";
 
 export interface Receivers {
   url(endpointId: string): string;
@@ -37,6 +40,8 @@ export async function openReceivers(t: TestContext, recorder: Recorder): Promise
   const server = createServer((request, response) => {
     const [endpointId = ""] = (request.url ?? "").slice(1).split("?");
     const mood = moods.get(endpointId) ?? "sound";
+    if (mood === "dead") request.socket.destroy();
+    if (mood === "dead" || mood === "mute") return;
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("error", () => {}); // its sender was killed
@@ -70,6 +75,8 @@ function answer(response: ServerResponse, mood: Mood): void {
     case "failing":
       response.writeHead(500).end("{}");
       break;
+    case "dead":
+    case "mute":
     case "hanging":
       break;
     case "resetting":

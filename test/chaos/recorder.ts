@@ -20,6 +20,8 @@ export interface Recorder {
   arrived(endpointId: string, delivery: Arrival): void;
   /** How many owed events have not arrived, over all endpoints, or at one. */
   waiting(endpointId?: string): number;
+  /** Whether an owed event that `isMeant` has not arrived at the endpoint. Looks at all events. */
+  lacks(endpointId: string, isMeant: (event: Expected) => boolean): boolean;
   /** For each first arrival at an endpoint, in order: how long it had been on its way. */
   delaysMs(endpointId: string): readonly number[];
   verdict(): Verdict;
@@ -36,6 +38,8 @@ export interface Expected {
   readonly place: number;
   /** When it was, or is to be, decided, epoch ms. */
   readonly dueMs: number;
+  /** The same of the first event of its channel. */
+  readonly channelSinceMs: number;
   isOwed: boolean;
   cause: Expected | undefined;
 }
@@ -49,12 +53,18 @@ export interface Arrival {
   readonly isAccepted: boolean;
 }
 
+export interface Invented {
+  readonly key: string;
+  /** The event that it is taken for, if there is one. */
+  readonly event: Expected | undefined;
+}
+
 export interface Verdict {
   /** Owed events times the endpoints that want them. */
   readonly events: number;
   readonly lost: readonly Expected[];
-  /** Keys that nobody caused, that the endpoint does not want, or that came under a second id. */
-  readonly invented: readonly string[];
+  /** What nobody caused, the endpoint does not want, or came under a second id, or under that of another. */
+  readonly invented: readonly Invented[];
   /** First arrivals that came after a later event of their channel. */
   readonly unordered: number;
   readonly repeats: number;
@@ -69,7 +79,7 @@ interface Place {
   readonly keyById: Map<string, string>;
   readonly lastByChannel: Map<string, { id: string; place: number }>;
   readonly delaysMs: number[];
-  readonly invented: string[];
+  readonly invented: Invented[];
   unordered: number;
   repeats: number;
   refused: number;
@@ -80,7 +90,7 @@ interface Place {
 export function createRecorder(): Recorder {
   const expected = new Map<string, Expected>();
   const conditional = new Set<Expected>();
-  const lengths = new Map<string, number>();
+  const channels = new Map<string, { events: number; readonly sinceMs: number }>();
   const places = new Map<string, Place>();
 
   function placeOf(endpointId: string): Place {
@@ -94,13 +104,13 @@ export function createRecorder(): Recorder {
     return wants(event) === true && (isOwed || (cause !== undefined && idByKey.has(cause.key)));
   }
 
-  function lacks(place: Place, event: Expected): boolean {
+  function isMissing(place: Place, event: Expected): boolean {
     return isOwedAt(place, event) && !place.idByKey.has(event.key);
   }
 
   function waitingAt(place: Place): number {
     let { waiting } = place;
-    for (const event of conditional) if (lacks(place, event)) waiting += 1;
+    for (const event of conditional) if (isMissing(place, event)) waiting += 1;
     return waiting;
   }
 
@@ -109,13 +119,13 @@ export function createRecorder(): Recorder {
     const known = place.keyById.get(id);
     if (known !== undefined) {
       if (known === key) place.repeats += 1;
-      else place.invented.push(`${key} under the id of ${known}`);
+      else place.invented.push({ key: `${key} under the id of ${known}`, event: undefined });
       return;
     }
     place.keyById.set(id, key);
     const event = expected.get(key);
     if (event === undefined || !place.wants(event) || place.idByKey.has(key)) {
-      place.invented.push(key);
+      place.invented.push({ key, event });
       return;
     }
     place.idByKey.set(key, id);
@@ -145,9 +155,18 @@ export function createRecorder(): Recorder {
       const key = keyOf(type, channel, detail);
       if (expected.has(key))
         throw new Error(`${key} is caused twice: nobody could tell them apart.`);
-      const place = lengths.get(channel) ?? 0;
-      lengths.set(channel, place + 1);
-      const event = { type, channel, key, place, dueMs, isOwed: false, cause: undefined };
+      const { events: place, sinceMs } = channels.get(channel) ?? { events: 0, sinceMs: dueMs };
+      channels.set(channel, { events: place + 1, sinceMs });
+      const event: Expected = {
+        type,
+        channel,
+        key,
+        place,
+        dueMs,
+        channelSinceMs: sinceMs,
+        isOwed: false,
+        cause: undefined,
+      };
       expected.set(key, event);
       return event;
     },
@@ -173,6 +192,13 @@ export function createRecorder(): Recorder {
       const asked = endpointId === undefined ? [...places.values()] : [placeOf(endpointId)];
       return asked.reduce((sum, place) => sum + waitingAt(place), 0);
     },
+    lacks(endpointId, isMeant) {
+      const place = placeOf(endpointId);
+      for (const event of expected.values()) {
+        if (isMeant(event) && isMissing(place, event)) return true;
+      }
+      return false;
+    },
     delaysMs: (endpointId) => placeOf(endpointId).delaysMs,
     verdict() {
       const lost: Expected[] = [];
@@ -180,9 +206,8 @@ export function createRecorder(): Recorder {
       let events = 0;
       for (const event of expected.values()) {
         for (const place of all) {
-          if (!isOwedAt(place, event)) continue;
-          events += 1;
-          if (!place.idByKey.has(event.key)) lost.push(event);
+          if (isOwedAt(place, event)) events += 1;
+          if (isMissing(place, event)) lost.push(event);
         }
       }
       const sum = (read: (place: Place) => number) => all.reduce((n, place) => n + read(place), 0);

@@ -32,4 +32,4 @@ const LONG: Scale = {
   faults: 12,
 };
 
-export const SCALE: Scale = process.env.PIPIT_CHAOS === "long" ? LONG : SHORT;
+export const SCALE: Scale = process.env.CHAOS === "long" ? LONG : SHORT;

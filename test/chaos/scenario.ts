@@ -2,19 +2,8 @@
 import { appendFileSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import type { Verdict } from "./recorder.ts";
+import { type Row, rowText } from "./row.ts";
 import { SCALE, type Scale } from "./scale.ts";
-
-export interface Row {
-  readonly scenario: string;
-  readonly events: number;
-  readonly lost: number;
-  readonly invented: number;
-  readonly unordered: number;
-  readonly repeats: number;
-  readonly worstDelayMs: number;
-  /** What else was measured. */
-  readonly note: string;
-}
 
 export interface Outcome {
   readonly verdict: Verdict;
@@ -23,16 +12,16 @@ export interface Outcome {
 
 const TIMEOUT_MS = 30 * 60_000;
 
-/** Runs it; the row is told, and appended to the file that `PIPIT_CHAOS_ROWS` names, one JSON object a line. */
+/** Runs it; the row is told, and appended to the file that `CHAOS_ROWS` names, one JSON object a line. */
 export function scenario(
   name: string,
   run: (t: TestContext, scale: Scale) => Promise<Outcome>,
 ): void {
-  test(name, { timeout: TIMEOUT_MS }, async (t) => {
+  test(name, { timeout: TIMEOUT_MS, concurrency: true }, async (t) => {
     const { verdict, note = "" } = await run(t, SCALE);
     const row = rowOf(name, verdict, note);
     t.diagnostic(rowText(row));
-    const file = process.env.PIPIT_CHAOS_ROWS;
+    const file = process.env.CHAOS_ROWS;
     if (file) appendFileSync(file, `${JSON.stringify(row)}\n`);
   });
 }
@@ -49,12 +38,4 @@ function rowOf(name: string, verdict: Verdict, note: string): Row {
     worstDelayMs,
     note,
   };
-}
-
-/** A row of the table. */
-export function rowText(row: Row): string {
-  const { scenario: name, events, lost, invented, unordered, repeats, worstDelayMs, note } = row;
-  const counts = [events, lost, invented, unordered, repeats].map((n) => n.toLocaleString("en"));
-  const cells = [name, ...counts, `${(worstDelayMs / 1_000).toFixed(1)} s`, note];
-  return `| ${cells.join(" | ")} |`;
 }
