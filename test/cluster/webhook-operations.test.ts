@@ -2,10 +2,12 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { channelEvent } from "../../src/protocol/webhook-event.ts";
+import type { Commands } from "../../src/redis/commands.ts";
 import { encodeTextMessage } from "../../src/redis/message.ts";
 import { compareEventIds, partitionOfEventId } from "../../src/webhooks/event-id.ts";
 import type { EndpointName } from "../../src/webhooks/operations.ts";
 import { createRedisOutbox } from "../../src/webhooks/redis-outbox.ts";
+import { startRedisCluster } from "../support/redis-cluster.ts";
 import { startRedis } from "../support/redis-server.ts";
 import { until } from "../support/until.ts";
 import { app, appRegistry, channelsApart, endpoint } from "../webhooks/fixtures.ts";
@@ -194,6 +196,59 @@ test("a pause outlives all nodes, and none that starts or takes over sends befor
   const [one] = await third.webhooks.operations.status("app");
   assert.equal(one?.pause?.reason, "operator");
   await third.webhooks.operations.resume(ONE);
+  await until("all have arrived", () => ids.every((id) => hasArrived(receiver, id)));
+});
+
+test("no lane is read by a dispatcher that starts before the pauses are", async (t) => {
+  const { open, first, occupy } = await setUp(t);
+  await first.webhooks.operations.pause(ONE);
+  for (const channel of channelsApart(10)) await occupy(channel);
+  await first.crash();
+  let hasPauses = false;
+  let early = 0;
+  const wrap = (inner: Commands): Commands => ({
+    ...inner,
+    async call(command, key, ...args) {
+      if (command === "XRANGE" && key.includes(":q:") && !hasPauses) early += 1;
+      if (command !== "HGETALL") return inner.call(command, key, ...args);
+      // Everything else has time to get ahead.
+      for (let i = 0; i < 50; i++) await inner.call("EXISTS", key);
+      const reply = await inner.call(command, key, ...args);
+      hasPauses = true;
+      return reply;
+    },
+  });
+  const second = await open({ wrap });
+  await until("the next owns all", () => second.outbox.owned === 64 && hasPauses);
+  assert.equal(early, 0);
+});
+
+test("on a Redis Cluster a pause and a replay work alike, in whatever slot", async (t) => {
+  const cluster = await startRedisCluster(t);
+  const receiver = await openReceiver(t, status(500));
+  const apps = appRegistry(app("app", { webhooks: [endpoint("one", { url: receiver.url })] }));
+  const redis = { cluster: cluster.nodes, partitions: 6 };
+  const settings = { retry: { initialMs: 5, maxMs: 20, budgetMs: 200 } };
+  const open = () => openDispatcher(t, { apps, redis, settings });
+  const [first, second] = [await open(), await open()];
+  const { commands, keys, bus } = first.redis;
+  const producer = createProducer(commands, keys, bus.publishCommand);
+  await producer.register();
+  const ids: string[] = [];
+  for (let i = 0; i < 30; i++) {
+    ids.push(await producer.append("app", `c${i}`, channelEvent("channel_occupied", `c${i}`)));
+  }
+  const { operations } = second.webhooks;
+  await until("all have died", async () => {
+    return (await operations.status("app"))[0]?.deadLetters === ids.length;
+  });
+  await operations.pause(ONE);
+  await until("the other knows", () => isPaused(first));
+  receiver.respond = status(200);
+  const step = await operations.replay(ONE, {}, { cursor: undefined, limit: 1_000 });
+  assert.deepEqual(step, { changed: 30, next: undefined });
+  assert.equal((await operations.find(ONE, ids[0] ?? ""))?.place, "waiting");
+  await first.webhooks.operations.resume(ONE);
   await until("all have arrived", () => ids.every((id) => hasArrived(receiver, id)));
 });
 
