@@ -1,0 +1,149 @@
+/** What belongs to the Redis driver alone in what operators do: places, notes for the dispatcher, what is stored. */
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { channelEvent } from "../../src/protocol/webhook-event.ts";
+import type { LaneKey } from "../../src/webhooks/outbox.ts";
+import { createRedisOutbox, type RedisOutbox } from "../../src/webhooks/redis-outbox.ts";
+import { openConnections } from "../redis/open-connections.ts";
+import { startRedis } from "../support/redis-server.ts";
+import { BOUNDS } from "./redis-dispatcher.ts";
+import { createProducer } from "./redis-producer.ts";
+
+const LANE: LaneKey = { partition: 0, appId: "app", endpointId: "one" };
+
+async function setUp(t: TestContext) {
+  const server = await startRedis(t);
+  const { keys, commands, bus } = await openConnections(t, { url: server.url, partitions: 1 });
+  const producer = createProducer(commands, keys, bus.publishCommand);
+  await producer.register();
+  /** `operator` never dispatches, and what it says does not arrive. */
+  const open = (owner: string): RedisOutbox =>
+    createRedisOutbox({
+      redis: { commands, bus: { ...bus, on() {}, publish: async () => {} } },
+      keys,
+      owner,
+      sweep: async () => undefined,
+      now: Date.now,
+      bounds: BOUNDS,
+    });
+  const owner = open("owner");
+  await owner.claim(0);
+  async function put(...channels: string[]): Promise<string[]> {
+    const ids: string[] = [];
+    for (const channel of channels) {
+      ids.push(await producer.append("app", channel, channelEvent("channel_occupied", channel)));
+    }
+    await owner.read(0, undefined, 100);
+    const routes = ids.map((id) => ({ id, endpointIds: ["one"] }));
+    await owner.route(0, undefined, routes, () => 0);
+    return ids;
+  }
+  async function kill(...channels: string[]): Promise<string[]> {
+    const ids = await put(...channels);
+    await owner.bury(LANE, ids, "422");
+    return ids;
+  }
+  const head = async () => (await owner.head(LANE, 100, 1e6)).events.map(({ id }) => id);
+  return { server, keys, open, owner, operator: open("operator"), put, kill, head };
+}
+
+test("an entry whose place has another event by now is left alone", async (t) => {
+  const { operator, put, kill, head } = await setUp(t);
+  await kill("a");
+  const [waits] = await put("b");
+  const wrong = (await operator.desk.letters(LANE)).map(({ place }) => ({ place, id: "1-0-1-1" }));
+  assert.equal((await operator.desk.replay(LANE, wrong)).changed, 0);
+  assert.equal(await operator.desk.drop(LANE, "dead", wrong), 0);
+  assert.equal((await operator.desk.move(LANE, "dead", "two", wrong)).changed, 0);
+  const [found] = await operator.desk.waiting(LANE, 1);
+  const wrongPlace = [{ place: found?.place ?? "", id: "1-0-1-1" }];
+  assert.equal(await operator.desk.drop(LANE, "waiting", wrongPlace), 0);
+  assert.equal((await operator.desk.move(LANE, "waiting", "two", wrongPlace)).changed, 0);
+  assert.deepEqual(await head(), [waits]);
+});
+
+test("whoever has the lease finds lanes that were changed with its next claim, once", async (t) => {
+  const { operator, owner, put, kill, head, server, keys } = await setUp(t);
+  const touched: string[] = [];
+  owner.controls.listen({
+    pausesChanged() {},
+    retry() {},
+    touched: ({ endpointId }) => void touched.push(endpointId),
+  });
+  const dead = await kill("a");
+  const waiting = await put("b");
+  assert.deepEqual(await head(), waiting);
+  await operator.desk.replay(LANE, await operator.desk.letters(LANE));
+  assert.equal(await owner.claim(0), "mine");
+  assert.deepEqual(touched.splice(0), ["one"]);
+  assert.deepEqual(await head(), [...waiting, ...dead]);
+  await operator.desk.move(LANE, "waiting", "two", await operator.desk.waiting(LANE, 1));
+  assert.equal(await owner.claim(0), "mine");
+  assert.deepEqual(touched.splice(0).toSorted(), ["one", "two"]);
+  assert.deepEqual((await owner.lanes(0)).map(({ endpointId }) => endpointId).toSorted(), [
+    "one",
+    "two",
+  ]);
+  assert.equal(await owner.claim(0), "mine");
+  assert.deepEqual(touched, []);
+  assert.equal(await server.call("EXISTS", keys.key(0, "touched")), 0);
+});
+
+test("a new owner reads every lane anyway, and is not told of what was changed before", async (t) => {
+  const { operator, open, kill, server, keys } = await setUp(t);
+  await kill("a");
+  await operator.desk.replay(LANE, await operator.desk.letters(LANE));
+  await server.call("DEL", keys.key(0, "disp"));
+  const next = open("next");
+  const touched: string[] = [];
+  next.controls.listen({
+    pausesChanged() {},
+    retry() {},
+    touched: ({ endpointId }) => void touched.push(endpointId),
+  });
+  assert.equal(await next.claim(0), "new");
+  assert.equal(await next.claim(0), "mine");
+  assert.deepEqual(touched, []);
+  assert.deepEqual(await next.lanes(0), [LANE]);
+});
+
+test("what an operator does needs no lease, and leaves one that is another's alone", async (t) => {
+  const { operator, owner, kill, server, keys, open } = await setUp(t);
+  await kill("a", "b");
+  await owner.release(0);
+  const [first, second] = await operator.desk.letters(LANE);
+  assert.ok(first && second);
+  assert.equal((await operator.desk.replay(LANE, [first])).changed, 1);
+  assert.equal(await open("third").claim(0), "new");
+  assert.equal((await operator.desk.replay(LANE, [second])).changed, 1);
+  assert.equal(await server.call("GET", keys.key(0, "disp")), "third");
+});
+
+test("an event has one time of its replay, the last, and fields of a later release stay with it", async (t) => {
+  const { operator, owner, kill, head, server, keys } = await setUp(t);
+  const [id = ""] = await kill("a");
+  const letters = String(await server.call("XRANGE", keys.key(0, "dead", "app:one"), "-", "+"));
+  const fields = letters.split(",").slice(1);
+  await server.call("DEL", keys.key(0, "dead", "app:one"));
+  await server.call("XADD", keys.key(0, "dead", "app:one"), "*", ...deadFields(fields), "new", "x");
+  for (let i = 0; i < 2; i++) {
+    await operator.desk.replay(LANE, await operator.desk.letters(LANE));
+    const lane = (await server.call("XRANGE", keys.key(0, "q", "app:one"), "-", "+")) as [
+      string,
+      string[],
+    ][];
+    const names = lane[0]?.[1].filter((_, at) => at % 2 === 0);
+    assert.deepEqual(names, ["i", "c", "t", "j", "new", "p"]);
+    await owner.claim(0);
+    assert.deepEqual(await head(), [id]);
+    const [event] = (await owner.head(LANE, 1, 1e6)).events;
+    assert.ok(event && event.retriedFromMs >= event.decidedMs);
+    await owner.bury(LANE, [id], "422");
+  }
+});
+
+/** The JSON has commas of its own: the entry is put together again. */
+function deadFields(parts: readonly string[]): string[] {
+  const at = parts.indexOf("j");
+  return [...parts.slice(0, at + 1), parts.slice(at + 1).join(",")];
+}
