@@ -17,7 +17,7 @@ const LONGEST_FAULT_MS = 3_000;
 const FROZEN_MS = 8_000;
 
 /** Seeds under way: they wait more than they work. */
-const AT_ONCE = 2;
+const AT_ONCE = 3;
 const ENDPOINTS: readonly EndpointPlan[] = [
   { id: "all" },
   {

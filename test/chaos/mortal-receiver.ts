@@ -48,7 +48,7 @@ export async function createMortalReceiver(
         headers: Record<string, string>;
         body: string;
       };
-      recorder.arrived(endpointId, read(headers, body));
+      recorder.arrived(endpointId, read(headers, body, true));
     }
   }
 

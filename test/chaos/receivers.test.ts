@@ -17,7 +17,7 @@ const ILLNESSES: readonly (readonly [name: string, mood: Mood])[] = [
   ["receiver's 2xx is cut off", "cut"],
 ];
 
-describe("receivers", { concurrency: 3 }, () => {
+describe("receivers", { concurrency: 4 }, () => {
   for (const [name, mood] of ILLNESSES) {
     scenario(name, async (t, { outageMs, perSecond }) => {
       const stage = await openStage(t);

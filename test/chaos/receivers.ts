@@ -1,6 +1,7 @@
 /**
- * Receivers of webhooks that fall ill on demand: one HTTP server with an endpoint per path, whatever its query. What arrives in
- * full counts as arrived, also where it is answered badly or not at all.
+ * Receivers of webhooks that fall ill on demand: one HTTP server with an endpoint per path, whatever its query.
+ * What comes in full has arrived, also where it is answered badly or not at all; only what is answered with a 2xx
+ * is taken.
  */
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -11,8 +12,8 @@ import type { ReceivedWebhook } from "../support/webhook-receiver.ts";
 import type { Arrival, Recorder } from "./recorder.ts";
 
 /**
- * Of the `dead` and the `mute` nothing is read: the one ends the connection, the other says nothing. `cut`: the head of a 2xx is sent, and the connection ends before the
- * answer does.
+ * Of the `dead` and the `mute` nothing is read: the one ends the connection, the other says nothing. `cut`: the
+ * head of a 2xx is sent, and the connection ends before the answer does.
  */
 export type Mood = "sound" | "dead" | "mute" | "failing" | "hanging" | "resetting" | "slow" | "cut";
 
@@ -29,6 +30,8 @@ export interface Receivers {
 /** Says which node sends: a custom header of the endpoint, different in each node's configuration. */
 export const NODE_HEADER = "x-chaos-node";
 
+/** Who takes what comes: the sender of what is cut does not hear of it. */
+const TAKING: readonly Mood[] = ["sound", "slow", "cut"];
 const SLOW_MS = 400;
 /** The Python library's: `abs(now - time_ms) > 300_000` is refused. */
 const MOST_SKEW_MS = 300_000;
@@ -47,7 +50,8 @@ export async function openReceivers(t: TestContext, recorder: Recorder): Promise
     request.on("error", () => {}); // its sender was killed
     request.on("end", () => {
       posts.set(endpointId, (posts.get(endpointId) ?? 0) + 1);
-      recorder.arrived(endpointId, read(request.headers, Buffer.concat(chunks).toString()));
+      const body = Buffer.concat(chunks).toString();
+      recorder.arrived(endpointId, read(request.headers, body, TAKING.includes(mood)));
       receivers.onPost?.(endpointId, String(request.headers[NODE_HEADER]));
       answer(response, mood);
     });
@@ -92,10 +96,14 @@ function answer(response: ServerResponse, mood: Mood): void {
 }
 
 /** Reads a delivery as a receiver would, with the server library. */
-export function createReader(): (headers: IncomingHttpHeaders, body: string) => Arrival {
+export function createReader(): (
+  headers: IncomingHttpHeaders,
+  body: string,
+  isTaken: boolean,
+) => Arrival {
   const { id, key, secret } = APP;
   const library = new Pusher({ appId: id, key, secret, host: "127.0.0.1" });
-  return (headers, body) => {
+  return (headers, body, isTaken) => {
     const atMs = Date.now();
     const isValid = library.webhook({ headers, rawBody: body }).isValid();
     const { time_ms: timeMs, events } = JSON.parse(body) as {
@@ -106,6 +114,7 @@ export function createReader(): (headers: IncomingHttpHeaders, body: string) => 
       ids: String(headers["x-pipit-event-ids"]).split(","),
       events,
       atMs,
+      isTaken,
       isAccepted: isValid && Math.abs(atMs - timeMs) <= MOST_SKEW_MS,
     };
   };

@@ -10,6 +10,7 @@ function arrival(...events: readonly [id: number, name: string][]): Arrival {
     events: events.map(([, name]) => ({ name, channel: ROOM })),
     atMs: Date.now(),
     isAccepted: true,
+    isTaken: true,
   };
 }
 
@@ -30,6 +31,18 @@ describe("createRecorder", () => {
     assert.equal(recorder.waiting(), 1);
     assert.deepEqual(recorder.verdict().lost, [vacated]);
     assert.equal(recorder.verdict().events, 2);
+  });
+
+  test("what was refused has not been taken, and its repeat is in order", () => {
+    const { recorder, occupied, vacated } = rig();
+    recorder.owe(occupied);
+    recorder.owe(vacated);
+    const both = arrival([1, "channel_occupied"], [2, "channel_vacated"]);
+    recorder.arrived("all", { ...both, isTaken: false });
+    assert.equal(recorder.waiting(), 2);
+    recorder.arrived("all", both);
+    assert.equal(recorder.waiting(), 0);
+    assert.equal(recorder.verdict().unordered, 0);
   });
 
   test("what may come is neither lost when it stays away nor invented when it comes", () => {

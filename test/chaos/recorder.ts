@@ -18,11 +18,11 @@ export interface Recorder {
   /** It must arrive where `cause` has arrived. */
   oweAfter(event: Expected, cause: Expected): void;
   arrived(endpointId: string, delivery: Arrival): void;
-  /** How many owed events have not arrived, over all endpoints, or at one. */
+  /** How many owed events have not been taken, over all endpoints, or at one. */
   waiting(endpointId?: string): number;
-  /** Whether an owed event that `isMeant` has not arrived at the endpoint. Looks at all events. */
+  /** Whether the endpoint has not taken an owed event that `isMeant`. Looks at all events. */
   lacks(endpointId: string, isMeant: (event: Expected) => boolean): boolean;
-  /** For each first arrival at an endpoint, in order: how long it had been on its way. */
+  /** For each event that an endpoint has taken, in order: how long it had been on its way. */
   delaysMs(endpointId: string): readonly number[];
   verdict(): Verdict;
 }
@@ -44,13 +44,15 @@ export interface Expected {
   cause: Expected | undefined;
 }
 
-/** A POST that reached an endpoint, answered or not. */
+/** A POST that reached an endpoint. */
 export interface Arrival {
   readonly ids: readonly string[];
   readonly events: readonly ReceivedWebhook[];
   readonly atMs: number;
   /** The server library accepts it, and so does the rule of the Python library. */
   readonly isAccepted: boolean;
+  /** The endpoint has answered it with a 2xx, or has tried to: it need not come again. */
+  readonly isTaken: boolean;
 }
 
 export interface Invented {
@@ -65,7 +67,7 @@ export interface Verdict {
   readonly lost: readonly Expected[];
   /** What nobody caused, the endpoint does not want, or came under a second id, or under that of another. */
   readonly invented: readonly Invented[];
-  /** First arrivals that came after a later event of their channel. */
+  /** First arrivals after a later event of their channel, and the same of those that were taken. */
   readonly unordered: number;
   readonly repeats: number;
   /** Deliveries that a receiver would have refused. */
@@ -73,17 +75,26 @@ export interface Verdict {
   readonly worstDelayMs: number;
 }
 
+/** The last event of a channel. */
+interface Seen {
+  readonly id: string;
+  readonly place: number;
+}
+
 interface Place {
   readonly wants: Wants;
   readonly idByKey: Map<string, string>;
   readonly keyById: Map<string, string>;
-  readonly lastByChannel: Map<string, { id: string; place: number }>;
+  readonly taken: Set<string>;
+  readonly lastArrived: Map<string, Seen>;
+  readonly lastTaken: Map<string, Seen>;
   readonly delaysMs: number[];
   readonly invented: Invented[];
-  unordered: number;
+  /** Keys. */
+  readonly unordered: Set<string>;
   repeats: number;
   refused: number;
-  /** Owed without a condition, wanted, and not here yet. */
+  /** Owed without a condition, wanted, and not taken yet. */
   waiting: number;
 }
 
@@ -105,7 +116,7 @@ export function createRecorder(): Recorder {
   }
 
   function isMissing(place: Place, event: Expected): boolean {
-    return isOwedAt(place, event) && !place.idByKey.has(event.key);
+    return isOwedAt(place, event) && !place.taken.has(event.key);
   }
 
   function waitingAt(place: Place): number {
@@ -114,38 +125,48 @@ export function createRecorder(): Recorder {
     return waiting;
   }
 
-  function take(place: Place, id: string, webhook: ReceivedWebhook, atMs: number): void {
+  /** Answers the event, unless it is invented. */
+  function arrive(place: Place, id: string, webhook: ReceivedWebhook): Expected | undefined {
     const key = keyOf(webhook.name, webhook.channel, detailOf(webhook));
+    const event = expected.get(key);
     const known = place.keyById.get(id);
+    if (known === key) {
+      place.repeats += 1;
+      return place.idByKey.get(key) === id ? event : undefined;
+    }
     if (known !== undefined) {
-      if (known === key) place.repeats += 1;
-      else place.invented.push({ key: `${key} under the id of ${known}`, event: undefined });
-      return;
+      place.invented.push({ key: `${key} under the id of ${known}`, event: undefined });
+      return undefined;
     }
     place.keyById.set(id, key);
-    const event = expected.get(key);
-    if (event === undefined || !place.wants(event) || place.idByKey.has(key)) {
+    if (event === undefined || place.wants(event) === false || place.idByKey.has(key)) {
       place.invented.push({ key, event });
-      return;
+      return undefined;
     }
     place.idByKey.set(key, id);
+    if (isLate(place.lastArrived, event, id)) place.unordered.add(event.key);
+    return event;
+  }
+
+  function take(place: Place, id: string, event: Expected, atMs: number): void {
+    if (place.taken.has(event.key)) return;
+    place.taken.add(event.key);
     if (event.isOwed && place.wants(event) === true) place.waiting -= 1;
     place.delaysMs.push(Math.max(0, atMs - event.dueMs));
-    const last = place.lastByChannel.get(event.channel);
-    if (last && (last.place > event.place || compareEventIds(last.id, id) >= 0)) {
-      place.unordered += 1;
-    }
-    place.lastByChannel.set(event.channel, { id, place: event.place });
+    if (isLate(place.lastTaken, event, id)) place.unordered.add(event.key);
   }
 
   return {
     addEndpoint(id, wants = () => true) {
-      const none = { unordered: 0, repeats: 0, refused: 0, waiting: 0 };
+      const none = { repeats: 0, refused: 0, waiting: 0 };
       places.set(id, {
         wants,
         idByKey: new Map(),
         keyById: new Map(),
-        lastByChannel: new Map(),
+        taken: new Set(),
+        unordered: new Set(),
+        lastArrived: new Map(),
+        lastTaken: new Map(),
         delaysMs: [],
         invented: [],
         ...none,
@@ -176,17 +197,21 @@ export function createRecorder(): Recorder {
       event.cause = undefined;
       conditional.delete(event);
       for (const place of places.values()) {
-        if (place.wants(event) === true && !place.idByKey.has(event.key)) place.waiting += 1;
+        if (place.wants(event) === true && !place.taken.has(event.key)) place.waiting += 1;
       }
     },
     oweAfter(event, cause) {
       event.cause = cause;
       conditional.add(event);
     },
-    arrived(endpointId, { ids, events, atMs, isAccepted }) {
+    arrived(endpointId, { ids, events, atMs, isAccepted, isTaken }) {
       const place = placeOf(endpointId);
       if (!isAccepted || ids.length !== events.length) place.refused += 1;
-      for (const [n, event] of events.entries()) take(place, ids[n] ?? "", event, atMs);
+      for (const [n, webhook] of events.entries()) {
+        const id = ids[n] ?? "";
+        const event = arrive(place, id, webhook);
+        if (isTaken && event) take(place, id, event, atMs);
+      }
     },
     waiting(endpointId) {
       const asked = endpointId === undefined ? [...places.values()] : [placeOf(endpointId)];
@@ -215,7 +240,7 @@ export function createRecorder(): Recorder {
         events,
         lost,
         invented: all.flatMap(({ invented }) => invented),
-        unordered: sum(({ unordered }) => unordered),
+        unordered: sum(({ unordered }) => unordered.size),
         repeats: sum(({ repeats }) => repeats),
         refused: sum(({ refused }) => refused),
         worstDelayMs: all.reduce(
@@ -225,6 +250,13 @@ export function createRecorder(): Recorder {
       };
     },
   };
+}
+
+/** Notes the event as the last of its channel; whether a later one was that before. */
+function isLate(last: Map<string, Seen>, { channel, place }: Expected, id: string): boolean {
+  const before = last.get(channel);
+  last.set(channel, { id, place });
+  return before !== undefined && (before.place > place || compareEventIds(before.id, id) >= 0);
 }
 
 function keyOf(type: string, channel: string, detail: string): string {

@@ -8,7 +8,7 @@ export interface Row {
   readonly invented: number;
   readonly unordered: number;
   readonly repeats: number;
-  /** From the decision to the first arrival. */
+  /** From the decision to the first arrival that was taken. */
   readonly worstDelayMs: number;
   /** What else was measured. */
   readonly note: string;

@@ -29,7 +29,7 @@ const LONG: Scale = {
   perSecond: 200,
   backlog: 1_000_000,
   seeds: 20,
-  faults: 12,
+  faults: 10,
 };
 
 export const SCALE: Scale = process.env.CHAOS === "long" ? LONG : SHORT;
