@@ -1,24 +1,29 @@
-/** A server as a child process, and what it costs. Linux only: costs are read from /proc. */
+/** A server as a child process, bound to one core. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 
 export interface ServerProcess {
   readonly pid: number;
-  /** CPU time so far in µs, of all its threads, user and system. The kernel counts in steps of 10 ms. */
-  cpuUs(): number;
+  /** Sends SIGTERM; after a while SIGKILL. */
   stop(): Promise<void>;
 }
 
-const START_TIMEOUT_MS = 15_000;
-/** What /proc counts in: USER_HZ, which is 100 on every Linux that Node runs on. */
-const TICK_US = 10_000;
+const START_TIMEOUT_MS = 20_000;
+const STOP_TIMEOUT_MS = 8_000;
 
-/** Resolves once `port` accepts connections. */
-export async function startServer(args: readonly string[], port: number): Promise<ServerProcess> {
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "inherit"] });
+/** Resolves once `port` accepts connections. `core`: the only one it may use; undefined is any. */
+export async function startServer(
+  args: readonly string[],
+  port: number,
+  core?: number,
+): Promise<ServerProcess> {
+  const node = [process.execPath, ...args];
+  // exec by taskset: the process is Node's.
+  const [program = "", ...rest] =
+    core === undefined ? node : ["taskset", "--cpu-list", String(core), ...node];
+  const child = spawn(program, rest, { stdio: ["ignore", "ignore", "inherit"] });
   const { pid } = child;
   if (pid === undefined) throw new Error(`Could not start ${args.join(" ")}.`);
   const kill = () => child.kill("SIGKILL");
@@ -33,12 +38,6 @@ export async function startServer(args: readonly string[], port: number): Promis
   }
   return {
     pid,
-    cpuUs() {
-      // The name in the second field may hold spaces: fields count from behind it.
-      const [, fields = ""] = /\) (.*)$/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
-      const [user, system] = fields.split(" ").slice(11, 13).map(Number);
-      return ((user ?? 0) + (system ?? 0)) * TICK_US;
-    },
     async stop() {
       process.off("exit", kill);
       await stopChild(child);
@@ -50,7 +49,7 @@ async function stopChild(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = once(child, "exit");
   child.kill("SIGTERM");
-  const timer = setTimeout(() => child.kill("SIGKILL"), 3_000);
+  const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
   await ended;
   clearTimeout(timer);
 }

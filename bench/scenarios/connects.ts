@@ -1,0 +1,64 @@
+/** What does a connection cost that comes, joins a private channel and goes again? */
+import { setTimeout as delay } from "node:timers/promises";
+import type { Endpoint } from "../support/endpoint.ts";
+import { openLoadClient } from "../support/load-client.ts";
+import { type Load, type Scenario, scaled } from "./scenario.ts";
+
+export const connects: Scenario = {
+  name: "connect",
+  title: "connect + private subscribe with auth + close, at 800/s",
+  unit: "connection",
+  quantity: "cpu",
+  goal: { kind: "ratio", most: 1.2 },
+  sides: ["bare", "pipit"],
+  takesTarget: true,
+  open,
+};
+
+const CONNECTIONS = 1_200;
+const PER_SECOND = 800;
+const CHANNELS = 100;
+/** Where a slow machine waits instead of piling up. */
+const MAX_AT_ONCE = 200;
+const TICK_MS = 5;
+
+async function open(endpoint: Endpoint, scale: number): Promise<Load> {
+  let failure: unknown;
+  let atOnce = 0;
+
+  async function visit(n: number): Promise<void> {
+    atOnce += 1;
+    try {
+      const client = await openLoadClient(endpoint, {
+        onDeliveries() {},
+        onLost: (why) => {
+          failure ??= new Error(`connections: a client was ${why}.`);
+        },
+      });
+      await client.subscribe(`private-room-${n % CHANNELS}`);
+      await client.leave();
+    } finally {
+      atOnce -= 1;
+    }
+  }
+
+  return {
+    sample: "",
+    async round() {
+      const connections = scaled(CONNECTIONS, scale, 10);
+      const startedMs = performance.now();
+      const visits: Promise<void>[] = [];
+      while (visits.length < connections) {
+        const due = ((performance.now() - startedMs) * PER_SECOND) / 1_000;
+        while (visits.length < Math.min(due, connections) && atOnce < MAX_AT_ONCE) {
+          visits.push(visit(visits.length));
+        }
+        await delay(TICK_MS);
+      }
+      await Promise.all(visits);
+      if (failure !== undefined) throw failure;
+      return { units: connections };
+    },
+    close() {},
+  };
+}

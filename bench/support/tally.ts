@@ -1,0 +1,53 @@
+/** Counts what is delivered: each delivery must come, and no more than were sent. */
+
+export interface Tally {
+  /** So many more were delivered. */
+  add(count: number): void;
+  /** What was sent can no longer arrive: whoever waits is told. */
+  fail(why: string): void;
+  /** Resolves once `count` more were delivered than when it was called; rejects when one is missing or too many. */
+  expect(count: number): Promise<void>;
+  readonly total: number;
+}
+
+const TIMEOUT_MS = 20_000;
+
+export function createTally(what: string, timeoutMs = TIMEOUT_MS): Tally {
+  let total = 0;
+  let wanted = Number.POSITIVE_INFINITY;
+  let failure: Error | undefined;
+  let settle: (() => void) | undefined;
+
+  return {
+    get total() {
+      return total;
+    },
+    add(count) {
+      total += count;
+      if (total >= wanted) settle?.();
+    },
+    fail(why) {
+      failure ??= new Error(`${what}: a client was ${why}.`);
+      settle?.();
+    },
+    expect(count) {
+      const first = total;
+      wanted = first + count;
+      return new Promise((resolve, reject) => {
+        const timer = setTimeout(() => settle?.(), timeoutMs);
+        settle = () => {
+          clearTimeout(timer);
+          settle = undefined;
+          const difference = total - first - count;
+          if (failure !== undefined) reject(failure);
+          else if (difference < 0) {
+            reject(new Error(`${what}: ${-difference} deliveries of ${count} did not come.`));
+          } else if (difference > 0) {
+            reject(new Error(`${what}: ${difference} deliveries more than ${count} came.`));
+          } else resolve();
+        };
+        if (failure !== undefined || total >= wanted) settle();
+      });
+    },
+  };
+}
