@@ -118,7 +118,8 @@ export function createDelivery(
       if (typeof receiver === "string") return noteObstacle(endpoint, receiver);
       endpoint.obstacle = undefined;
       endpoint.pace = paceOf(receiver.webhook, settings);
-      if (await pauses.holds(endpoint, receiver.webhook.url)) return;
+      const { pause } = endpoint;
+      if (pause !== undefined && (await pauses.holds(endpoint, receiver.webhook.url))) return;
       while (maySend(endpoint)) {
         const batch = await nextBatch(context, endpoint, receiver.maxEvents);
         if (!batch) break;

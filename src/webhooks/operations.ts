@@ -52,7 +52,10 @@ export interface Wanted {
   readonly reason?: DeathReason;
 }
 
-/** `cursor`: what the call before answered as `next`; undefined at the beginning. */
+/**
+ * `cursor`: what the call before answered as `next`; undefined at the beginning. A text that no call has answered
+ * rejects with a RangeError: see `isCursor` of steps.ts.
+ */
 export interface Step {
   readonly cursor: string | undefined;
   /** Events that the step looks at, 1 to 1,000. */

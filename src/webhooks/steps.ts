@@ -27,10 +27,18 @@ type DoLetters = (lane: LaneKey, letters: readonly PlacedLetter[]) => Moved | Pr
 
 type DoEvents = (lane: LaneKey, events: readonly Entry[]) => Moved | Promise<Moved>;
 
+/** Box, partition, and nothing or an event's id. */
+const CURSOR = /^(waiting|dead):(\d{1,5}):((?:\d{1,20}-){3}\d{1,20})?$/;
+
+/** Whether the text may be what a step has answered: it is nobody's mistake but the caller's if not. */
+export function isCursor(text: string): boolean {
+  return CURSOR.test(text);
+}
+
 /** Throws a RangeError for a text that no step has answered. */
 export function readCursor(cursor: string | undefined, first: Box): Cursor {
   if (cursor === undefined) return { box: first, partition: 0, after: "" };
-  const [, box, partition, after = ""] = /^(waiting|dead):(\d{1,5}):([\d-]*)$/.exec(cursor) ?? [];
+  const [, box, partition, after = ""] = CURSOR.exec(cursor) ?? [];
   if (box !== "waiting" && box !== "dead") {
     throw new RangeError(`The cursor ${JSON.stringify(cursor.slice(0, 64))} is not one of ours.`);
   }
