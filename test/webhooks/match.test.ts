@@ -21,6 +21,7 @@ describe("an endpoint takes an event", () => {
     assert.equal(takes({ pattern: "[0-9]{2}" }, "room-42-x"), true, "a pattern may match anywhere");
     assert.equal(takes({ pattern: "^[0-9]{2}$" }, "room-42"), false);
     assert.equal(takes({ pattern: "room", endsWith: "x" }, "room-y"), false);
+    assert.equal(takes({ endsWith: "-app" }, "x-app-y"), false);
   });
 
   test("of its types, while it is enabled", () => {
