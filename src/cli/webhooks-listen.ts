@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { readBounded } from "./bounded-body.ts";
 import { CommandFailure } from "./command-failure.ts";
+import { failureText } from "./failure.ts";
 import { type AccessOptions, type AppAccess, findApp } from "./webhooks-access.ts";
 import { deliveryText } from "./webhooks-delivery-text.ts";
 import { type Forwarded, forward } from "./webhooks-forward.ts";
@@ -25,7 +26,10 @@ export async function listen(world: World, options: ListenOptions): Promise<numb
   const access = findApp(world, { ...(config && { config }), ...(app && { app }) });
   const target = options.forward === undefined ? undefined : readTarget(options.forward);
   const server = createServer((request, response) => {
-    void take(world, access, options, target, request, response);
+    take(world, access, options, target, request, response).catch((error: unknown) => {
+      world.err(failureText(error));
+      response.destroy();
+    });
   });
   await begin(server, options.port);
   const { port } = server.address() as AddressInfo;
@@ -66,6 +70,7 @@ async function take(
 ): Promise<void> {
   if (request.method !== "POST") return end(response, 405);
   const body = await readBody(request);
+  if (body === "gone") return;
   if (body === undefined) {
     world.err(`pipit: a delivery of more than ${MAX_BODY_BYTES} bytes was refused.\n`);
     return end(response, 413);
@@ -108,12 +113,13 @@ function statusFor(refusal: string | undefined, forwarded: Forwarded | undefined
   return "status" in forwarded ? forwarded.status : 502;
 }
 
-async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
+/** Undefined: too long; `gone`: the sender went away, and there is nobody left to answer. */
+async function readBody(request: IncomingMessage): Promise<Buffer | "gone" | undefined> {
   try {
     return await readBounded(request, MAX_BODY_BYTES);
-  } catch {
-    // The sender went away: there is nobody left to answer.
-    return Buffer.alloc(0);
+  } catch (error) {
+    if (request.destroyed) return "gone";
+    throw error;
   }
 }
 

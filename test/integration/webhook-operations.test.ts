@@ -1,7 +1,9 @@
 /** The webhook operations on a node that is alone: over the HTTP API, by the commands, with real receivers. */
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import { once } from "node:events";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { type TestContext, test } from "node:test";
 import type { ConfigInput } from "../../src/config/config.ts";
 import { createCertificate } from "../support/certificate.ts";
@@ -217,6 +219,26 @@ test("listen shows a delivery of a server, judges it, and answers what the recei
   assert.equal((await listening.ended).code, 0);
 });
 
+test("listen outlives a sender that goes away, and refuses a body that is too long", async (t) => {
+  const cli = commandLine(t, { app_manager: { apps: [APP] } });
+  const listening = cli.start("webhooks", "listen", "--port", "0");
+  const url = await listening.url();
+  const { port } = new URL(url);
+  const socket = connect(Number(port), "127.0.0.1");
+  socket.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{");
+  await once(socket, "connect");
+  socket.destroy();
+  const long = await fetch(url, { method: "POST", body: Buffer.alloc(16 * 1024 * 1024 + 1) }).catch(
+    () => undefined,
+  );
+  assert.ok(long === undefined || long.status === 413);
+  await until("the long one was told", () => /was refused/.test(listening.output()));
+  assert.equal((await fetch(url)).status, 405);
+  listening.interrupt();
+  const { code, out } = await listening.ended;
+  assert.deepEqual([code, out], [0, ""]);
+});
+
 test("listen says so when the receiver behind it is not there", async (t) => {
   const cli = commandLine(t, { app_manager: { apps: [APP] } });
   const forward = ["--forward", "http://127.0.0.1:1/"];
@@ -292,7 +314,6 @@ test("send makes what the real library takes, with the endpoint's headers, for e
 
 test("verify takes the secret from the configuration or a variable, and the body from standard input", async (t) => {
   const body = `{"time_ms":${Date.now()},"events":[]}`;
-  const { createHmac } = await import("node:crypto");
   const signature = createHmac("sha256", APP.secret).update(body).digest("hex");
   const config = { app_manager: { apps: [APP] } };
   const options = { input: body, env: { HOOK_SECRET: APP.secret, HOOK_KEY: APP.key } };
