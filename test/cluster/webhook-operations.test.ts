@@ -4,6 +4,7 @@ import { type TestContext, test } from "node:test";
 import { channelEvent } from "../../src/protocol/webhook-event.ts";
 import type { Commands } from "../../src/redis/commands.ts";
 import { encodeTextMessage } from "../../src/redis/message.ts";
+import { RedisUnavailableError } from "../../src/redis/redis-unavailable.ts";
 import { compareEventIds, partitionOfEventId } from "../../src/webhooks/event-id.ts";
 import type { EndpointName } from "../../src/webhooks/operations.ts";
 import { createRedisOutbox } from "../../src/webhooks/redis-outbox.ts";
@@ -173,6 +174,34 @@ test("a 410 at one node stops the POSTs of all, and a resume at another delivers
     assert.deepEqual(own, own.toSorted(compareEventIds));
   }
   assert.equal((await isPaused(first)) || (await isPaused(second)), false);
+});
+
+test("a pause by a 410 that Redis does not take at once holds at its node until it does", async (t) => {
+  const server = await startRedis(t);
+  const receiver = await openReceiver(t, status(410));
+  const apps = appRegistry(app("app", { webhooks: [endpoint("one", { url: receiver.url })] }));
+  let refusals = 0;
+  const wrap = (inner: Commands): Commands => ({
+    ...inner,
+    async runScript(script, ...rest) {
+      if (script.name !== "pause" || refusals === 3) return inner.runScript(script, ...rest);
+      refusals += 1;
+      throw new RedisUnavailableError("The pause was refused on purpose.");
+    },
+  });
+  const node = await openDispatcher(t, { apps, redis: { url: server.url }, wrap });
+  const { commands, keys, bus } = node.redis;
+  const producer = createProducer(commands, keys, bus.publishCommand);
+  await producer.register();
+  await producer.append("app", "a", channelEvent("channel_occupied", "a"));
+  await until("it is stored", async () => {
+    return (await commands.call("HLEN", keys.key(0, "paused"))) === 1;
+  });
+  assert.equal(refusals, 3);
+  assert.equal(receiver.deliveries.length, 1);
+  const looks = node.looks();
+  await until("it has looked once more", () => node.looks() > looks + 1);
+  assert.equal(await isPaused(node), true);
 });
 
 test("a pause outlives all nodes, and none that starts or takes over sends before it has heard of it", async (t) => {
