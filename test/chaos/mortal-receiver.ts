@@ -48,7 +48,9 @@ export async function createMortalReceiver(
         headers: Record<string, string>;
         body: string;
       };
-      recorder.arrived(endpointId, read(headers, body, true));
+      const delivery = read(headers, body);
+      recorder.arrived(endpointId, delivery);
+      recorder.taken(endpointId, delivery);
     }
   }
 

@@ -30,8 +30,6 @@ export interface Receivers {
 /** Says which node sends: a custom header of the endpoint, different in each node's configuration. */
 export const NODE_HEADER = "x-chaos-node";
 
-/** Who takes what comes: the sender of what is cut does not hear of it. */
-const TAKING: readonly Mood[] = ["sound", "slow", "cut"];
 const SLOW_MS = 400;
 /** The Python library's: `abs(now - time_ms) > 300_000` is refused. */
 const MOST_SKEW_MS = 300_000;
@@ -51,9 +49,10 @@ export async function openReceivers(t: TestContext, recorder: Recorder): Promise
     request.on("end", () => {
       posts.set(endpointId, (posts.get(endpointId) ?? 0) + 1);
       const body = Buffer.concat(chunks).toString();
-      recorder.arrived(endpointId, read(request.headers, body, TAKING.includes(mood)));
+      const delivery = read(request.headers, body);
+      recorder.arrived(endpointId, delivery);
       receivers.onPost?.(endpointId, String(request.headers[NODE_HEADER]));
-      answer(response, mood);
+      answer(response, mood, () => recorder.taken(endpointId, delivery));
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -71,9 +70,11 @@ export async function openReceivers(t: TestContext, recorder: Recorder): Promise
   return receivers;
 }
 
-function answer(response: ServerResponse, mood: Mood): void {
+/** `take` is called for what need not come again. */
+function answer(response: ServerResponse, mood: Mood, take: () => void): void {
   switch (mood) {
     case "sound":
+      take();
       response.end("{}");
       break;
     case "failing":
@@ -87,23 +88,25 @@ function answer(response: ServerResponse, mood: Mood): void {
       response.socket?.resetAndDestroy();
       break;
     case "slow":
-      setTimeout(() => response.end("{}"), SLOW_MS);
+      setTimeout(() => {
+        // Who was killed meanwhile, or has waited long enough, has to come again, or its successor.
+        if (response.destroyed) return;
+        take();
+        response.end("{}");
+      }, SLOW_MS);
       break;
     case "cut":
+      take();
       response.writeHead(200, { "content-length": 100 });
       response.write("{", () => response.socket?.destroy());
   }
 }
 
 /** Reads a delivery as a receiver would, with the server library. */
-export function createReader(): (
-  headers: IncomingHttpHeaders,
-  body: string,
-  isTaken: boolean,
-) => Arrival {
+export function createReader(): (headers: IncomingHttpHeaders, body: string) => Arrival {
   const { id, key, secret } = APP;
   const library = new Pusher({ appId: id, key, secret, host: "127.0.0.1" });
-  return (headers, body, isTaken) => {
+  return (headers, body) => {
     const atMs = Date.now();
     const isValid = library.webhook({ headers, rawBody: body }).isValid();
     const { time_ms: timeMs, events } = JSON.parse(body) as {
@@ -114,7 +117,6 @@ export function createReader(): (
       ids: String(headers["x-pipit-event-ids"]).split(","),
       events,
       atMs,
-      isTaken,
       isAccepted: isValid && Math.abs(atMs - timeMs) <= MOST_SKEW_MS,
     };
   };

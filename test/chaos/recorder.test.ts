@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type Arrival, createRecorder } from "./recorder.ts";
+import { type Arrival, createRecorder, type Recorder } from "./recorder.ts";
 
 const ROOM = "room";
 
@@ -10,7 +10,6 @@ function arrival(...events: readonly [id: number, name: string][]): Arrival {
     events: events.map(([, name]) => ({ name, channel: ROOM })),
     atMs: Date.now(),
     isAccepted: true,
-    isTaken: true,
   };
 }
 
@@ -22,12 +21,17 @@ function rig() {
   return { recorder, occupied, vacated };
 }
 
+function arriveAndTake(recorder: Recorder, delivery: Arrival, endpointId = "all"): void {
+  recorder.arrived(endpointId, delivery);
+  recorder.taken(endpointId, delivery);
+}
+
 describe("createRecorder", () => {
   test("what is owed and has not come is waited for, and lost in the end", () => {
     const { recorder, occupied, vacated } = rig();
     recorder.owe(occupied);
     recorder.owe(vacated);
-    recorder.arrived("all", arrival([1, "channel_occupied"]));
+    arriveAndTake(recorder, arrival([1, "channel_occupied"]));
     assert.equal(recorder.waiting(), 1);
     assert.deepEqual(recorder.verdict().lost, [vacated]);
     assert.equal(recorder.verdict().events, 2);
@@ -38,9 +42,9 @@ describe("createRecorder", () => {
     recorder.owe(occupied);
     recorder.owe(vacated);
     const both = arrival([1, "channel_occupied"], [2, "channel_vacated"]);
-    recorder.arrived("all", { ...both, isTaken: false });
-    assert.equal(recorder.waiting(), 2);
     recorder.arrived("all", both);
+    assert.equal(recorder.waiting(), 2);
+    arriveAndTake(recorder, both);
     assert.equal(recorder.waiting(), 0);
     assert.equal(recorder.verdict().unordered, 0);
   });
@@ -48,14 +52,14 @@ describe("createRecorder", () => {
   test("what may come is neither lost when it stays away nor invented when it comes", () => {
     const { recorder } = rig();
     assert.equal(recorder.waiting(), 0);
-    recorder.arrived("all", arrival([1, "channel_occupied"]));
+    arriveAndTake(recorder, arrival([1, "channel_occupied"]));
     const { lost, invented } = recorder.verdict();
     assert.deepEqual({ lost, invented }, { lost: [], invented: [] });
   });
 
   test("what came before it was known to be owed is not waited for", () => {
     const { recorder, occupied } = rig();
-    recorder.arrived("all", arrival([1, "channel_occupied"]));
+    arriveAndTake(recorder, arrival([1, "channel_occupied"]));
     recorder.owe(occupied);
     assert.equal(recorder.waiting(), 0);
   });
@@ -64,7 +68,7 @@ describe("createRecorder", () => {
     const { recorder, occupied, vacated } = rig();
     recorder.oweAfter(vacated, occupied);
     assert.equal(recorder.waiting(), 0);
-    recorder.arrived("all", arrival([1, "channel_occupied"]));
+    arriveAndTake(recorder, arrival([1, "channel_occupied"]));
     assert.equal(recorder.waiting("all"), 1);
     assert.deepEqual(recorder.verdict().lost, [vacated]);
   });
@@ -72,39 +76,39 @@ describe("createRecorder", () => {
   test("an event is invented when nobody caused it, when it is not wanted, and under a second id", () => {
     const { recorder } = rig();
     recorder.addEndpoint("none", () => false);
-    recorder.arrived("all", arrival([1, "cache_miss"]));
-    recorder.arrived("none", arrival([2, "channel_occupied"]));
-    recorder.arrived("all", arrival([2, "channel_occupied"], [3, "channel_occupied"]));
+    arriveAndTake(recorder, arrival([1, "cache_miss"]));
+    arriveAndTake(recorder, arrival([2, "channel_occupied"]), "none");
+    arriveAndTake(recorder, arrival([2, "channel_occupied"], [3, "channel_occupied"]));
     assert.equal(recorder.verdict().invented.length, 3);
   });
 
   test("a repeat has the same id, and its place in the order does not matter", () => {
     const { recorder } = rig();
-    recorder.arrived("all", arrival([1, "channel_occupied"], [2, "channel_vacated"]));
-    recorder.arrived("all", arrival([1, "channel_occupied"]));
+    arriveAndTake(recorder, arrival([1, "channel_occupied"], [2, "channel_vacated"]));
+    arriveAndTake(recorder, arrival([1, "channel_occupied"]));
     const { repeats, unordered, invented } = recorder.verdict();
     assert.deepEqual({ repeats, unordered, invented }, { repeats: 1, unordered: 0, invented: [] });
   });
 
   test("another event under an id that came before is invented", () => {
     const { recorder } = rig();
-    recorder.arrived("all", arrival([1, "channel_occupied"], [1, "channel_vacated"]));
+    arriveAndTake(recorder, arrival([1, "channel_occupied"], [1, "channel_vacated"]));
     assert.equal(recorder.verdict().invented.length, 1);
   });
 
   test("order is broken by a later event that comes first, and by an id that does not grow", () => {
     const early = rig().recorder;
-    early.arrived("all", arrival([2, "channel_vacated"], [3, "channel_occupied"]));
+    arriveAndTake(early, arrival([2, "channel_vacated"], [3, "channel_occupied"]));
     assert.equal(early.verdict().unordered, 1);
     const low = rig().recorder;
-    low.arrived("all", arrival([2, "channel_occupied"], [1, "channel_vacated"]));
+    arriveAndTake(low, arrival([2, "channel_occupied"], [1, "channel_vacated"]));
     assert.equal(low.verdict().unordered, 1);
   });
 
   test("a delivery that a receiver would refuse, or whose ids do not fit, is counted", () => {
     const { recorder } = rig();
-    recorder.arrived("all", { ...arrival([1, "channel_occupied"]), isAccepted: false });
-    recorder.arrived("all", { ...arrival([2, "channel_vacated"]), ids: [] });
+    arriveAndTake(recorder, { ...arrival([1, "channel_occupied"]), isAccepted: false });
+    arriveAndTake(recorder, { ...arrival([2, "channel_vacated"]), ids: [] });
     assert.equal(recorder.verdict().refused, 2);
   });
 });

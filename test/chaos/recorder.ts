@@ -17,7 +17,10 @@ export interface Recorder {
   owe(event: Expected): void;
   /** It must arrive where `cause` has arrived. */
   oweAfter(event: Expected, cause: Expected): void;
+  /** A POST has come in full. */
   arrived(endpointId: string, delivery: Arrival): void;
+  /** It has been answered with a 2xx, or the receiver has tried to: its events need not come again. */
+  taken(endpointId: string, delivery: Arrival): void;
   /** How many owed events have not been taken, over all endpoints, or at one. */
   waiting(endpointId?: string): number;
   /** Whether the endpoint has not taken an owed event that `isMeant`. Looks at all events. */
@@ -51,8 +54,6 @@ export interface Arrival {
   readonly atMs: number;
   /** The server library accepts it, and so does the rule of the Python library. */
   readonly isAccepted: boolean;
-  /** The endpoint has answered it with a 2xx, or has tried to: it need not come again. */
-  readonly isTaken: boolean;
 }
 
 export interface Invented {
@@ -125,30 +126,28 @@ export function createRecorder(): Recorder {
     return waiting;
   }
 
-  /** Answers the event, unless it is invented. */
-  function arrive(place: Place, id: string, webhook: ReceivedWebhook): Expected | undefined {
-    const key = keyOf(webhook.name, webhook.channel, detailOf(webhook));
+  function arrive(place: Place, id: string, webhook: ReceivedWebhook): void {
+    const key = keyOf(webhook);
     const event = expected.get(key);
     const known = place.keyById.get(id);
     if (known === key) {
       place.repeats += 1;
-      return place.idByKey.get(key) === id ? event : undefined;
-    }
-    if (known !== undefined) {
+    } else if (known !== undefined) {
       place.invented.push({ key: `${key} under the id of ${known}`, event: undefined });
-      return undefined;
+    } else {
+      place.keyById.set(id, key);
+      if (event === undefined || place.wants(event) === false || place.idByKey.has(key)) {
+        place.invented.push({ key, event });
+      } else {
+        place.idByKey.set(key, id);
+        if (isLate(place.lastArrived, event, id)) place.unordered.add(event.key);
+      }
     }
-    place.keyById.set(id, key);
-    if (event === undefined || place.wants(event) === false || place.idByKey.has(key)) {
-      place.invented.push({ key, event });
-      return undefined;
-    }
-    place.idByKey.set(key, id);
-    if (isLate(place.lastArrived, event, id)) place.unordered.add(event.key);
-    return event;
   }
 
-  function take(place: Place, id: string, event: Expected, atMs: number): void {
+  function take(place: Place, id: string, webhook: ReceivedWebhook, atMs: number): void {
+    const event = expected.get(keyOf(webhook));
+    if (event === undefined || place.idByKey.get(event.key) !== id) return; // invented
     if (place.taken.has(event.key)) return;
     place.taken.add(event.key);
     if (event.isOwed && place.wants(event) === true) place.waiting -= 1;
@@ -173,7 +172,7 @@ export function createRecorder(): Recorder {
       });
     },
     mayCome(type, channel, detail = "", dueMs = Date.now()) {
-      const key = keyOf(type, channel, detail);
+      const key = nameOf(type, channel, detail);
       if (expected.has(key))
         throw new Error(`${key} is caused twice: nobody could tell them apart.`);
       const { events: place, sinceMs } = channels.get(channel) ?? { events: 0, sinceMs: dueMs };
@@ -204,14 +203,14 @@ export function createRecorder(): Recorder {
       event.cause = cause;
       conditional.add(event);
     },
-    arrived(endpointId, { ids, events, atMs, isAccepted, isTaken }) {
+    arrived(endpointId, { ids, events, isAccepted }) {
       const place = placeOf(endpointId);
       if (!isAccepted || ids.length !== events.length) place.refused += 1;
-      for (const [n, webhook] of events.entries()) {
-        const id = ids[n] ?? "";
-        const event = arrive(place, id, webhook);
-        if (isTaken && event) take(place, id, event, atMs);
-      }
+      for (const [n, webhook] of events.entries()) arrive(place, ids[n] ?? "", webhook);
+    },
+    taken(endpointId, { ids, events, atMs }) {
+      const place = placeOf(endpointId);
+      for (const [n, webhook] of events.entries()) take(place, ids[n] ?? "", webhook, atMs);
     },
     waiting(endpointId) {
       const asked = endpointId === undefined ? [...places.values()] : [placeOf(endpointId)];
@@ -259,11 +258,11 @@ function isLate(last: Map<string, Seen>, { channel, place }: Expected, id: strin
   return before !== undefined && (before.place > place || compareEventIds(before.id, id) >= 0);
 }
 
-function keyOf(type: string, channel: string, detail: string): string {
+function nameOf(type: string, channel: string, detail: string): string {
   return `${type} ${channel} ${detail}`;
 }
 
-/** What tells an event from the others of its type and channel: the number of a client event, or the member. */
-function detailOf({ name, data, user_id }: ReceivedWebhook): string {
-  return name === "client_event" ? (data ?? "") : (user_id ?? "");
+/** A client event is told from others of its channel by its number, a member's by who it is. */
+function keyOf({ name, channel, data, user_id }: ReceivedWebhook): string {
+  return nameOf(name, channel, (name === "client_event" ? data : user_id) ?? "");
 }
