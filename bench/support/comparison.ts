@@ -1,0 +1,35 @@
+/** A run against a recorded one: ratio against ratio, since the two have seen different machines. */
+import type { BenchResults } from "./bench-results.ts";
+import type { Estimate } from "./statistics.ts";
+import { ratioOf } from "./verdicts.ts";
+
+export interface Comparison {
+  readonly name: string;
+  /** `same`: the intervals overlap. `unknown`: not recorded, or without a ratio. */
+  readonly verdict: "better" | "same" | "worse" | "unknown";
+  /** One line for a person. */
+  readonly text: string;
+}
+
+export function compareResults(
+  recorded: BenchResults,
+  measured: BenchResults,
+): readonly Comparison[] {
+  return measured.scenarios.map((result): Comparison => {
+    const { name } = result;
+    const before = recorded.scenarios.find((each) => each.name === name);
+    const old = before && ratioOf(before, "pipit");
+    const now = ratioOf(result, "pipit");
+    if (old === undefined || now === undefined) {
+      return { name, verdict: "unknown", text: `? ${name}: nothing recorded to compare with` };
+    }
+    const verdict = now.low > old.high ? "worse" : now.high < old.low ? "better" : "same";
+    const mark = { worse: "✖", better: "✔", same: "=" }[verdict];
+    const text = `${mark} ${name}: ${verdict}, ${estimateText(now)} × bare, recorded ${estimateText(old)}`;
+    return { name, verdict, text };
+  });
+}
+
+function estimateText({ value, low, high }: Estimate): string {
+  return `${value.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`;
+}
