@@ -6,11 +6,11 @@ import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { type TestContext, test } from "node:test";
 import type { ConfigInput } from "../../src/config/config.ts";
+import { freePort } from "../docs/free-port.ts";
 import { createCertificate } from "../support/certificate.ts";
 import { type CommandLine, commandLine } from "../support/command-line.ts";
 import { subscribe } from "../support/commands.ts";
 import { APP, type Pipit, startPipit } from "../support/pipit.ts";
-import { freePort } from "../support/redis-server.ts";
 import { until } from "../support/until.ts";
 import { firstArrivals, startReceiver, type WebhookReceiver } from "../support/webhook-receiver.ts";
 
