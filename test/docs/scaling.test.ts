@@ -60,7 +60,7 @@ describe("docs/scaling.md", () => {
       `${s(commandTimeoutMs)}; a publish ${s(publishTimeoutMs)}`,
     );
     assert.ok(cell("Calls that may wait for Redis").startsWith(inWords(maxInFlight)));
-    assert.equal(cell("A join waits at most"), s(answerTimeoutMs));
+    assert.equal(cell("A join of a presence channel waits at most"), s(answerTimeoutMs));
     assert.ok(cell("Partitions").startsWith(`${DEFAULT_PARTITIONS}, `));
     assert.equal(cell("Client events for receivers"), `${inWords(maxRecords)} per node`);
   });
