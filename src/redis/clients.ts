@@ -96,7 +96,7 @@ export function createClients(settings: RedisSettings, random: () => number): Cl
 
   return {
     isCluster: cluster !== undefined,
-    commands: () => silently(open("pipit-commands")),
+    commands: () => silently(open("pipit-commands", { enableAutoPipelining: true })),
     publisher: () => silently(open("pipit-publisher", { enableAutoPipelining: true })),
     subscriber(master) {
       if (master === undefined) return silently(one("pipit-subscriber"));
