@@ -11,6 +11,15 @@ import { createRouteResults } from "./route-results.ts";
 /** Events that are read and moved in one go. */
 const EVENTS_PER_ROUND = 200;
 
+/**
+ * For each partition that had a turn the next ones wait so long, at most a batching window: what comes in a rush
+ * gathers, so that a turn moves several events, and what comes alone does not wait.
+ */
+const REST_PER_TURN_MS = 2;
+
+/** A wake-up does not say whether a leave was put off; none is due sooner than this. */
+const SWEEP_EVERY_MS = 500;
+
 export interface Router {
   /** Takes note that the partition has work; the work is done in a later turn. */
   wake(partition: number): void;
@@ -43,6 +52,9 @@ interface Partition {
   leaving: Promise<void> | undefined;
   needsTurn: boolean;
   turn: Promise<void> | undefined;
+  /** When leaves are looked for again, epoch ms; undefined: no time is set. */
+  sweepAtMs: number | undefined;
+  sweptMs: number;
   cancelSweep: (() => void) | undefined;
 }
 
@@ -64,6 +76,8 @@ export function createRouter(
       leaving: undefined,
       needsTurn: false,
       turn: undefined,
+      sweepAtMs: 0,
+      sweptMs: 0,
       cancelSweep: undefined,
     };
   });
@@ -72,17 +86,23 @@ export function createRouter(
   let refreshing: Promise<void> | undefined;
   let cancelLook: (() => void) | undefined;
   let looking: Promise<void> | undefined;
-  let cancelDrain: (() => void) | undefined;
+  let cancelTurns: (() => void) | undefined;
+  let restUntilMs = 0;
 
   function wake(number: number): void {
     const partition = partitions[number];
     if (!partition || !isRunning) return;
     partition.needsTurn = true;
-    // A tick later: what one tick appends is routed together, and nobody is called back while appending.
-    cancelDrain ??= after(0, () => {
-      cancelDrain = undefined;
-      for (const each of partitions) if (each.needsTurn) takeTurnOrClaim(each);
-    });
+    // A tick later at least: what one tick appends is routed together, and nobody is called back while appending.
+    cancelTurns ??= after(Math.max(0, restUntilMs - now()), takeTurns);
+  }
+
+  function takeTurns(): void {
+    cancelTurns = undefined;
+    const woken = partitions.filter(({ needsTurn }) => needsTurn);
+    const { enabled, windowMs } = context.settings.batching;
+    restUntilMs = now() + (enabled ? Math.min(windowMs, woken.length * REST_PER_TURN_MS) : 0);
+    for (const each of woken) takeTurnOrClaim(each);
   }
 
   /** Who had the partition wakes the next when it is free. */
@@ -114,17 +134,33 @@ export function createRouter(
   async function turns(partition: Partition): Promise<void> {
     while (partition.needsTurn && mayTurn(partition)) {
       partition.needsTurn = false;
-      const dueMs = await outbox.sweep(partition.number);
-      partition.cancelSweep?.();
-      partition.cancelSweep =
-        dueMs === undefined || !isRunning
-          ? undefined
-          : after(Math.max(0, dueMs - now()), () => wake(partition.number));
+      await sweepIfDue(partition);
       for (const appId of await outbox.heldApps(partition.number)) {
         await drain(partition, appId, new Set());
       }
       await drain(partition, undefined, new Set(await outbox.heldApps(partition.number)));
     }
+  }
+
+  /** Leaves are looked for when one is due, and otherwise now and then. */
+  async function sweepIfDue(partition: Partition): Promise<void> {
+    const { sweepAtMs, sweptMs } = partition;
+    const nextMs = Math.min(sweepAtMs ?? Number.POSITIVE_INFINITY, sweptMs + SWEEP_EVERY_MS);
+    if (now() < nextMs) {
+      if (sweepAtMs !== nextMs) setSweep(partition, nextMs);
+      return;
+    }
+    partition.sweptMs = now();
+    setSweep(partition, await outbox.sweep(partition.number));
+  }
+
+  function setSweep(partition: Partition, atMs: number | undefined): void {
+    partition.cancelSweep?.();
+    partition.sweepAtMs = atMs;
+    partition.cancelSweep =
+      atMs === undefined || !isRunning
+        ? undefined
+        : after(Math.max(0, atMs - now()), () => wake(partition.number));
   }
 
   /** Routes what is in the stream, or in an app's holding lane, until nothing is left or nothing can be routed. */
@@ -259,6 +295,7 @@ export function createRouter(
     async finish() {
       for (const partition of partitions) {
         partition.needsTurn = true;
+        partition.sweptMs = 0;
         takeTurn(partition);
       }
       while (partitions.some(({ turn }) => turn !== undefined)) {
@@ -274,7 +311,7 @@ export function createRouter(
     async stop() {
       isRunning = false;
       cancelLook?.();
-      cancelDrain?.();
+      cancelTurns?.();
       for (const partition of partitions) partition.cancelSweep?.();
       await looking;
       await Promise.all(partitions.map((partition) => partition.turn));
