@@ -77,6 +77,7 @@ export function createRouting(parts: RoutingParts): MoveEvents {
       ...appIds.map((appId) => key("hold", appId)),
       ...names.map((name) => key("q", name)),
       ...names.map((name) => key("dead", name)),
+      key("meta"),
     ];
     const reply = await commands.runScript({ ...ROUTE, numberOfKeys: all.length }, all, [
       owner,

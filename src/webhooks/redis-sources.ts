@@ -40,6 +40,8 @@ export function createRedisSources(parts: RedisSourcesParts): RedisSources {
   const { commands, keys, move, cache, readHeldApps } = parts;
   /** By partition: only its owner changes what is held, so it need not ask again. */
   const held = new Map<number, Set<string>>();
+  /** By partition, once it is known: moving an event checks that it is the same yet. */
+  const epochs = new Map<number, string>();
   /** By partition: the source, `undefined` for the stream, and its events by id. */
   const reads = new Map<
     number,
@@ -50,9 +52,11 @@ export function createRedisSources(parts: RedisSourcesParts): RedisSources {
   async function readStreamOf(partition: number, maxEvents: number): Promise<readonly Placed[]> {
     const [entries, epoch] = await Promise.all([
       commands.call("XRANGE", keys.key(partition, "ev"), "-", "+", "COUNT", maxEvents),
-      commands.call("HGET", keys.key(partition, "meta"), "#epoch"),
+      epochs.get(partition) ?? commands.call("HGET", keys.key(partition, "meta"), "#epoch"),
     ]);
-    return typeof epoch === "string" ? readStream(entries, epoch, partition) : [];
+    if (typeof epoch !== "string") return [];
+    epochs.set(partition, epoch);
+    return readStream(entries, epoch, partition);
   }
 
   async function readHeld(partition: number, appId: string, maxEvents: number) {
@@ -119,6 +123,7 @@ export function createRedisSources(parts: RedisSourcesParts): RedisSources {
     },
     forget(partition) {
       held.delete(partition);
+      epochs.delete(partition);
       reads.delete(partition);
     },
   };

@@ -7,54 +7,69 @@
 --       4 holds   set, apps with events in their holding lane
 --       5 deads   set, `<app>:<endpoint>` of the endpoints with dead letters
 --       6 tries   hash, `<app>:<endpoint>` -> `<first failure, ms>:<attempts>:<last status>`
---       7…        holding lane of each app, then lane of each endpoint, then dead letters of each endpoint
+--       7…        holding lane of each app, then lane of each endpoint, then dead letters of each endpoint, then
+--                 meta (optional: hash, #epoch; events of another epoch than their ids tell stay where they are)
 -- ARGV  1 owner   2 most events of a lane  3 most dead letters of an endpoint  4 held app, "" for the stream
 --       5 number of apps  6 number of endpoints
 --       7…        the apps, the endpoints, for each endpoint how many events of its lane's head are being read or
---                 sent, then for each event: its place in the source, its id, the number of its app, how many
---                 lanes (-1: hold it), their numbers
--- reply -1 another owns the partition; else events left in the source, how many were put into lanes, then for
---       each bound that was hit: number of the app or, negative, of the endpoint, events moved to the dead
---       letters, events dropped
+--                 sent, then for each event, in the order of the source: its place in it, its id, the number of
+--                 its app, how many lanes (-1: hold it), their numbers
+-- reply -1 another owns the partition, or its epoch is another; else events left in the source, how many were put
+--       into lanes, then for each bound that was hit: number of the app or, negative, of the endpoint, events
+--       moved to the dead letters, events dropped
 local lease, source, lanes, holds, deads, tries = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local owner, maxEvents, maxDead, heldApp = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local apps, endpoints = tonumber(ARGV[5]), tonumber(ARGV[6])
 local MAX_BURIED = 500
 if redis.call("GET", lease) ~= owner then return -1 end
 
-local touchedHolds, touchedLanes, enqueued = {}, {}, 0
-
-local function hold(app, ...)
-  redis.call("XADD", KEYS[6 + app], "*", ...)
-  redis.call("SADD", holds, ARGV[6 + app])
-  touchedHolds[app] = true
-end
-
-local function enqueue(endpoint, ...)
-  redis.call("XADD", KEYS[6 + apps + endpoint], "*", ...)
-  touchedLanes[endpoint] = true
-  enqueued = enqueued + 1
-end
-
-local at = 7 + apps + 2 * endpoints
+local moves, at = {}, 7 + apps + 2 * endpoints
 while at <= #ARGV do
-  local place, id, app, count = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
-  local entry = redis.call("XRANGE", source, place, place)[1]
-  if entry then
-    local f = {}
-    for i = 1, #entry[2], 2 do f[entry[2][i]] = entry[2][i + 1] end
-    -- Whose earlier events are held waits behind them.
-    if count < 0 or heldApp == "" and redis.call("SISMEMBER", holds, ARGV[6 + app]) == 1 then
-      hold(app, "i", id, "c", f.c, "t", f.t, "j", f.j)
-    else
-      for i = 1, count do
-        enqueue(tonumber(ARGV[at + 3 + i]), "i", id, "c", f.c, "t", f.t, "j", f.j)
-      end
-    end
-    redis.call("XDEL", source, place)
-  end
+  local count = tonumber(ARGV[at + 3])
+  moves[#moves + 1] = { at = at, place = ARGV[at], app = tonumber(ARGV[at + 2]), count = count }
   at = at + 4 + math.max(count, 0)
 end
+local first, last = moves[1], moves[#moves]
+local meta = KEYS[7 + apps + 2 * endpoints]
+if meta and first and heldApp == "" then
+  local epoch = redis.call("HGET", meta, "#epoch") or ""
+  if string.match(ARGV[first.at + 1], "^%d+") ~= epoch then return -1 end
+end
+
+local entries = {}
+if first then
+  for _, entry in ipairs(redis.call("XRANGE", source, first.place, last.place)) do entries[entry[1]] = entry[2] end
+end
+
+local isHeld, touchedHolds, touchedLanes, enqueued, moved = {}, {}, {}, 0, {}
+local function mustWait(app)
+  if isHeld[app] == nil then isHeld[app] = redis.call("SISMEMBER", holds, ARGV[6 + app]) == 1 end
+  return isHeld[app]
+end
+
+for _, move in ipairs(moves) do
+  local entry, app, count = entries[move.place], move.app, move.count
+  if entry then
+    local f = {}
+    for i = 1, #entry, 2 do f[entry[i]] = entry[i + 1] end
+    local id = ARGV[move.at + 1]
+    -- Whose earlier events are held waits behind them.
+    if count < 0 or heldApp == "" and mustWait(app) then
+      redis.call("XADD", KEYS[6 + app], "*", "i", id, "c", f.c, "t", f.t, "j", f.j)
+      if not touchedHolds[app] then redis.call("SADD", holds, ARGV[6 + app]) end
+      isHeld[app], touchedHolds[app] = true, true
+    else
+      for i = 1, count do
+        local endpoint = tonumber(ARGV[move.at + 3 + i])
+        redis.call("XADD", KEYS[6 + apps + endpoint], "*", "i", id, "c", f.c, "t", f.t, "j", f.j)
+        touchedLanes[endpoint] = true
+        enqueued = enqueued + 1
+      end
+    end
+    moved[#moved + 1] = move.place
+  end
+end
+if #moved > 0 then redis.call("XDEL", source, unpack(moved)) end
 
 local left = redis.call("XLEN", source)
 if heldApp ~= "" and left == 0 then
