@@ -11,7 +11,7 @@ import { type Load, type Scenario, type Surroundings, scaled } from "./scenario.
 const CLIENTS = 10;
 const CHANNELS = 6_000;
 /** A leave is told after the grace of 3 s. */
-const TIMEOUT_MS = 60_000;
+const SILENCE_MS = 15_000;
 
 export const webhooks: Scenario = {
   ...churn(false),
@@ -28,7 +28,7 @@ export const webhooksRedis: Scenario = {
 };
 
 function churn(hasRedis: boolean): Omit<Scenario, "name" | "title" | "goal"> {
-  const tally = createTally("webhooks", TIMEOUT_MS);
+  const tally = createTally("webhooks", SILENCE_MS);
   return {
     unit: "event",
     quantity: "cpu",

@@ -5,14 +5,17 @@ export interface Tally {
   add(count: number): void;
   /** What was sent can no longer arrive: whoever waits is told. */
   fail(why: string): void;
-  /** Resolves once `count` more were delivered than when it was called; rejects when one is missing or too many. */
+  /**
+   * Resolves once `count` more were delivered than when it was called. Rejects when there are too many, and when
+   * nothing has come for a while though some are missing.
+   */
   expect(count: number): Promise<void>;
   readonly total: number;
 }
 
-const TIMEOUT_MS = 20_000;
+const SILENCE_MS = 5_000;
 
-export function createTally(what: string, timeoutMs = TIMEOUT_MS): Tally {
+export function createTally(what: string, silenceMs = SILENCE_MS): Tally {
   let total = 0;
   let wanted = Number.POSITIVE_INFINITY;
   let failure: Error | undefined;
@@ -34,9 +37,13 @@ export function createTally(what: string, timeoutMs = TIMEOUT_MS): Tally {
       const first = total;
       wanted = first + count;
       return new Promise((resolve, reject) => {
-        const timer = setTimeout(() => settle?.(), timeoutMs);
+        let seen = total;
+        const timer = setInterval(() => {
+          if (total === seen) settle?.();
+          seen = total;
+        }, silenceMs);
         settle = () => {
-          clearTimeout(timer);
+          clearInterval(timer);
           settle = undefined;
           const difference = total - first - count;
           if (failure !== undefined) reject(failure);
