@@ -205,8 +205,9 @@ export function startLoad(t: TestContext, options: LoadOptions): Load {
       stay = undefined;
       return;
     }
-    const [error] = errorsOf(at.socket);
-    if (error && !error.code) throw new Error(`${name} was told: ${error.message}`);
+    // A visit may be refused while Redis is away; a client event that is refused would look as if it were lost.
+    const refusal = errorsOf(at.socket).find(({ message }) => !message.includes("its cluster"));
+    if (refusal) throw new Error(`${name} was told: ${refusal.message}`);
     const untilMs = performance.now() + SETTLE_EVERY_MS;
     if (!isHeld) {
       while (hasVisits && at.coming.length < VISITS_AT_ONCE) await beginVisit(at);
