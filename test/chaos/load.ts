@@ -65,6 +65,8 @@ const SETTLE_WITHIN_MS = 400;
 const VISITS_AT_ONCE = 3;
 /** How long a channel or member that has left is still told to be there. */
 const GRACE_MS = 3_000;
+/** Of a client event that is not allowed. Source: protocol.md §1.5. */
+const REJECTED = 4301;
 const DECIDED_WITHIN_MS = 60_000;
 
 export function startLoad(t: TestContext, options: LoadOptions): Load {
@@ -206,7 +208,10 @@ export function startLoad(t: TestContext, options: LoadOptions): Load {
       return;
     }
     // A visit may be refused while Redis is away; a client event that is refused would look as if it were lost.
-    const refusal = errorsOf(at.socket).find(({ message }) => !message.includes("its cluster"));
+    const refusal = errorsOf(at.socket).find(
+      ({ code, message }) =>
+        code === REJECTED || (code === null && !message.includes("its cluster")),
+    );
     if (refusal) throw new Error(`${name} was told: ${refusal.message}`);
     const untilMs = performance.now() + SETTLE_EVERY_MS;
     if (!isHeld) {
