@@ -247,7 +247,7 @@ export function startLoad(t: TestContext, options: LoadOptions): Load {
       isHeld = true;
       await until(
         `all that ${name} has caused is decided`,
-        () => stay !== undefined && !stay.socket.hasEnded && stay.undecided.length === 0,
+        () => stay !== undefined && !stay.socket.hasEnded && isDecided(stay),
         DECIDED_WITHIN_MS,
       );
       isHeld = isLast;
@@ -267,6 +267,10 @@ export function startLoad(t: TestContext, options: LoadOptions): Load {
       stay = undefined;
     },
   };
+}
+
+function isDecided({ undecided, coming }: Stay): boolean {
+  return undecided.length === 0 && coming.length === 0;
 }
 
 /** How the server has answered the subscription, if it has. */

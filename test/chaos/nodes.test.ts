@@ -4,6 +4,7 @@ import { describe } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { until } from "../support/until.ts";
 import type { ChaosNode } from "./node.ts";
+import { SOON_MS } from "./scale.ts";
 import { scenario } from "./scenario.ts";
 import { assertSound, openStage, type Stage } from "./stage.ts";
 
@@ -86,7 +87,7 @@ describe("nodes", { concurrency: 4 }, () => {
     let isAsleep = false;
     const node = () => (isAsleep && second.isRunning ? second : stage.anyNode());
     const load = stage.load({ name: "a", perSecond, node });
-    await until("events arrive", () => receivers.posts("all") > 10);
+    await until("events arrive", () => receivers.posts("all") > 10, SOON_MS);
     receivers.setMood("all", "failing");
     await sender(stage, (each) => each === sleeper);
     isAsleep = true;
@@ -134,23 +135,23 @@ describe("nodes", { concurrency: 4 }, () => {
   });
 
   scenario("no node for longer than the retry budget", async (t, { perSecond, isLong }) => {
-    const budgetS = isLong ? 30 : 5;
+    const budgetS = isLong ? 30 : 10;
     const retry = { initial_ms: 100, max_ms: 1_000, budget_s: budgetS };
     const stage = await openStage(t, { webhooks: { retry } });
     const { recorder, receivers } = stage;
     const load = stage.load({ name: "a", perSecond });
-    await until("events arrive", () => receivers.posts("all") > 10);
+    await until("events arrive", () => receivers.posts("all") > 10, SOON_MS);
     await load.settle(true);
     await until("all has arrived", () => recorder.waiting() === 0, 20_000);
     receivers.setMood("all", "failing");
     const posts = receivers.posts("all");
     await load.settle();
-    await until("attempts have failed", () => receivers.posts("all") > posts + 1);
+    await until("attempts have failed", () => receivers.posts("all") > posts + 1, SOON_MS);
     await load.settle(true);
     await Promise.all(stage.nodes.map((node) => node.kill()));
     const waiting = recorder.waiting();
     assert.ok(waiting > 0, "events wait");
-    await delay(budgetS * 1_500); // the outage itself
+    await delay(budgetS * 1_200); // the outage itself
     receivers.setMood("all", "sound");
     await Promise.all(stage.nodes.map((node) => node.start()));
     const verdict = await stage.finish();

@@ -4,6 +4,7 @@ import { describe } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { until } from "../support/until.ts";
 import { awaitPowerCut, startReplicated } from "./redis-outages.ts";
+import { SOON_MS } from "./scale.ts";
 import { scenario } from "./scenario.ts";
 import { assertConverged, assertSound, openStage } from "./stage.ts";
 
@@ -55,7 +56,7 @@ describe("Redis", { concurrency: 4 }, () => {
     const replicated = await startReplicated(t);
     const stage = await openStage(t, { nodes: 3, redis: replicated.redis });
     for (const name of ["a", "b"]) stage.load({ name, perSecond: scale.perSecond });
-    await until("events arrive", () => stage.receivers.posts("all") > 10);
+    await until("events arrive", () => stage.receivers.posts("all") > 10, SOON_MS);
     await delay(scale.outageMs / 2); // load
     const struckMs = Date.now();
     await replicated.strike();

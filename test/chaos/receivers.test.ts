@@ -6,6 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { until } from "../support/until.ts";
 import { createMortalReceiver } from "./mortal-receiver.ts";
 import type { Mood } from "./receivers.ts";
+import { SOON_MS } from "./scale.ts";
 import { scenario } from "./scenario.ts";
 import { assertSound, openStage } from "./stage.ts";
 
@@ -22,7 +23,7 @@ describe("receivers", { concurrency: 4 }, () => {
     scenario(name, async (t, { outageMs, perSecond }) => {
       const stage = await openStage(t);
       stage.load({ name: "a", perSecond });
-      await until("events arrive", () => stage.receivers.posts("all") > 3);
+      await until("events arrive", () => stage.receivers.posts("all") > 3, SOON_MS);
       stage.receivers.setMood("all", mood);
       await delay(outageMs); // the outage itself: load goes on through it
       stage.receivers.setMood("all", "sound");
@@ -43,11 +44,11 @@ describe("receivers", { concurrency: 4 }, () => {
       await node.start(stage.configOf(node.name, endpoints));
     }
     const load = stage.load({ name: "a", perSecond });
-    await until("events arrive", () => stage.recorder.delaysMs("mortal").length > 100);
+    await until("events arrive", () => stage.recorder.delaysMs("mortal").length > 100, SOON_MS);
     for (let kill = 0; kill < 2; kill++) {
       const before = load.sent;
       receiver.kill();
-      await until("events wait", () => load.sent > before + 50);
+      await until("events wait", () => load.sent > before + 50, SOON_MS);
       await delay(outageMs / 2);
       await receiver.start();
     }
@@ -75,7 +76,7 @@ describe("receivers", { concurrency: 4 }, () => {
       const before = recorder.delaysMs(sound).length;
       await delay(outageMs / 2);
       await load.settle();
-      await until("the other goes on", () => recorder.delaysMs(sound).length > before);
+      await until("the other goes on", () => recorder.delaysMs(sound).length > before, SOON_MS);
       assert.ok(recorder.waiting(ill) > 0, "events wait for the dead one");
       receivers.setMood(ill, "sound");
     }

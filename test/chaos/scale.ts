@@ -33,3 +33,6 @@ const LONG: Scale = {
 };
 
 export const SCALE: Scale = process.env.CHAOS === "long" ? LONG : SHORT;
+
+/** For what comes at once on a machine that has nothing else to do. */
+export const SOON_MS = 30_000;
