@@ -1,4 +1,7 @@
-/** What the dispatcher remembers of lanes, batches and endpoints. Plain records: the rules are in delivery.ts. */
+/**
+ * What the dispatcher remembers of lanes, batches and endpoints. Plain records: the rules are in lane-queue.ts,
+ * sending.ts and settlement.ts.
+ */
 import { createEndpointCounters, type EndpointCounters } from "./counters.ts";
 import type { LaneKey, OutboxEvent } from "./outbox.ts";
 import type { StoredPause } from "./outbox-controls.ts";
