@@ -2,8 +2,19 @@
  * Lanes in memory, with what bounds them: an endpoint's lanes together hold a limited number of events, and
  * past it the oldest that is not under way becomes a dead letter. Source: architecture.md §5.
  */
-import { createDeadLetterBox, type DeadLetterBox } from "./dead-letter-box.ts";
-import { createFifo, type Fifo } from "./fifo.ts";
+import { createDeadLetterBox } from "./dead-letter-box.ts";
+import {
+  append,
+  failureOf,
+  forgive,
+  keepDead,
+  longestFailure,
+  type MemoryEndpoint,
+  type MemoryLane,
+  oldestMs,
+  takeOldest,
+  takeOut,
+} from "./memory-endpoint.ts";
 import type { EndpointName, LaneFailure } from "./operations.ts";
 import type {
   Backlog,
@@ -64,31 +75,11 @@ export interface MemoryLanes {
   failing(appId: string, endpointId: string): LaneFailure | undefined;
 }
 
-interface Lane {
-  readonly key: LaneKey;
-  readonly events: Fifo;
-  /** Since the lane last settled. */
-  firstFailureMs: number | undefined;
-  /** Since then. */
-  attempts: number;
-  lastStatus: string | undefined;
-}
-
-interface Endpoint {
-  readonly appId: string;
-  readonly endpointId: string;
-  /** By partition. */
-  readonly lanes: Map<number, Lane>;
-  readonly dead: DeadLetterBox;
-  events: number;
-  bytes: number;
-}
-
 export function createMemoryLanes(bounds: LaneBounds, now: Now): MemoryLanes {
   const { maxQueuedEvents, maxQueuedBytes = MAX_QUEUED_BYTES } = bounds;
-  const endpoints = new Map<string, Endpoint>();
+  const endpoints = new Map<string, MemoryEndpoint>();
 
-  function endpointOf(appId: string, endpointId: string): Endpoint {
+  function endpointOf(appId: string, endpointId: string): MemoryEndpoint {
     const name = endpointName(appId, endpointId);
     let endpoint = endpoints.get(name);
     if (!endpoint) {
@@ -99,63 +90,19 @@ export function createMemoryLanes(bounds: LaneBounds, now: Now): MemoryLanes {
     return endpoint;
   }
 
-  function laneOf(endpoint: Endpoint, key: LaneKey): Lane {
-    let lane = endpoint.lanes.get(key.partition);
-    if (!lane) {
-      const events = createFifo();
-      lane = { key, events, firstFailureMs: undefined, attempts: 0, lastStatus: undefined };
-      endpoint.lanes.set(key.partition, lane);
-    }
-    return lane;
-  }
-
-  function append(endpoint: Endpoint, key: LaneKey, event: OutboxEvent): void {
-    laneOf(endpoint, key).events.push(event);
-    endpoint.events += 1;
-    endpoint.bytes += event.bytes;
-  }
-
-  function find(key: LaneKey): { endpoint: Endpoint; lane: Lane } | undefined {
+  function find(key: LaneKey): { endpoint: MemoryEndpoint; lane: MemoryLane } | undefined {
     const endpoint = endpoints.get(endpointName(key.appId, key.endpointId));
     const lane = endpoint?.lanes.get(key.partition);
     return endpoint && lane && { endpoint, lane };
-  }
-
-  function deadLetter(endpoint: Endpoint, lane: Lane, event: OutboxEvent, reason: DeathReason) {
-    const letter = { event, reason, status: lane.lastStatus, diedMs: now() };
-    return endpoint.dead.add(letter);
-  }
-
-  /** Takes events out of a lane; the empty lane is forgotten, and with it its failures. */
-  function take(endpoint: Endpoint, lane: Lane, ids: ReadonlySet<string>): OutboxEvent[] {
-    const taken = lane.events.remove(ids);
-    endpoint.events -= taken.length;
-    for (const event of taken) endpoint.bytes -= event.bytes;
-    if (lane.events.length === 0) endpoint.lanes.delete(lane.key.partition);
-    return taken;
   }
 
   function buryEvents(key: LaneKey, ids: readonly string[], reason: DeathReason): FailResult {
     const found = find(key);
     if (!found) return { buried: [], dropped: 0 };
     const { endpoint, lane } = found;
-    let dropped = 0;
-    const taken = take(endpoint, lane, new Set(ids));
-    for (const event of taken) dropped += deadLetter(endpoint, lane, event, reason);
+    const taken = takeOut(endpoint, lane, new Set(ids));
+    const dropped = keepDead(endpoint, lane, taken, reason, now());
     return { buried: taken.map((event) => event.id), dropped };
-  }
-
-  /** Answers whether there was one that may be pushed out. */
-  function pushOutOldest(endpoint: Endpoint, underWay: UnderWay, losses: Loss[]): boolean {
-    const lane = oldestLane(endpoint, underWay);
-    const event = lane?.events.takeAt(underWay(lane.key));
-    if (!lane || !event) return false;
-    endpoint.events -= 1;
-    endpoint.bytes -= event.bytes;
-    if (lane.events.length === 0) endpoint.lanes.delete(lane.key.partition);
-    const dropped = deadLetter(endpoint, lane, event, "overflow");
-    losses.push({ ...lane.key, buried: 1, dropped });
-    return true;
   }
 
   return {
@@ -164,7 +111,10 @@ export function createMemoryLanes(bounds: LaneBounds, now: Now): MemoryLanes {
       const endpoint = endpointOf(key.appId, key.endpointId);
       append(endpoint, key, event);
       while (endpoint.events > maxQueuedEvents || endpoint.bytes > maxQueuedBytes) {
-        if (!pushOutOldest(endpoint, underWay, losses)) break;
+        const oldest = takeOldest(endpoint, underWay);
+        if (!oldest) break;
+        const dropped = keepDead(endpoint, oldest.lane, [oldest.event], "overflow", now());
+        losses.push({ ...oldest.lane.key, buried: 1, dropped });
       }
     },
     ofPartition(partition) {
@@ -190,7 +140,7 @@ export function createMemoryLanes(bounds: LaneBounds, now: Now): MemoryLanes {
     settle(key, ids) {
       const found = find(key);
       if (found) {
-        take(found.endpoint, found.lane, new Set(ids));
+        takeOut(found.endpoint, found.lane, new Set(ids));
         forgive(found.lane);
         found.lane.lastStatus = undefined;
       }
@@ -228,7 +178,7 @@ export function createMemoryLanes(bounds: LaneBounds, now: Now): MemoryLanes {
         appId: endpoint.appId,
         endpointId: endpoint.endpointId,
         events: endpoint.events,
-        oldestMs: oldestLane(endpoint, () => 0)?.events.first?.decidedMs,
+        oldestMs: oldestMs(endpoint),
         deadLetters: endpoint.dead.length,
       })),
     deadLetters: (appId, endpointId, offset, limit) =>
@@ -261,7 +211,7 @@ export function createMemoryLanes(bounds: LaneBounds, now: Now): MemoryLanes {
     },
     takeEvents(key, ids) {
       const found = find(key);
-      return found ? take(found.endpoint, found.lane, ids).length : 0;
+      return found ? takeOut(found.endpoint, found.lane, ids).length : 0;
     },
     takeLetters: ({ appId, endpointId }, ids) =>
       endpoints.get(endpointName(appId, endpointId))?.dead.take(ids) ?? 0,
@@ -274,39 +224,12 @@ export function createMemoryLanes(bounds: LaneBounds, now: Now): MemoryLanes {
       return found && failureOf(found.lane);
     },
     failing(appId, endpointId) {
-      const { lanes = new Map<number, Lane>() } =
-        endpoints.get(endpointName(appId, endpointId)) ?? {};
-      const failures = [...lanes.values()].flatMap((lane) => failureOf(lane) ?? []);
-      return failures.toSorted((a, b) => a.sinceMs - b.sinceMs)[0];
+      const endpoint = endpoints.get(endpointName(appId, endpointId));
+      return endpoint && longestFailure(endpoint);
     },
   };
 }
 
-/** Its budget begins anew. */
-function forgive(lane: Lane): void {
-  lane.firstFailureMs = undefined;
-  lane.attempts = 0;
-}
-
-function failureOf({ firstFailureMs, attempts, lastStatus }: Lane): LaneFailure | undefined {
-  if (firstFailureMs === undefined || lastStatus === undefined) return undefined;
-  return { sinceMs: firstFailureMs, attempts, lastStatus };
-}
-
 function endpointName(appId: string, endpointId: string): string {
   return `${appId}:${endpointId}`;
-}
-
-/** The lane whose first event that is not under way was decided before those of the others. */
-function oldestLane(endpoint: Endpoint, underWay: UnderWay): Lane | undefined {
-  let oldest: Lane | undefined;
-  let oldestMs = Number.POSITIVE_INFINITY;
-  for (const lane of endpoint.lanes.values()) {
-    const decidedMs = lane.events.at(underWay(lane.key))?.decidedMs ?? Number.POSITIVE_INFINITY;
-    if (decidedMs < oldestMs) {
-      oldest = lane;
-      oldestMs = decidedMs;
-    }
-  }
-  return oldest;
 }
