@@ -6,19 +6,16 @@
  * dropped. Leaving undoes exactly the steps that were taken.
  */
 import type { Adapter } from "../adapters/adapter.ts";
-import type { CacheEntry, CacheStore } from "../cache/cache-store.ts";
+import type { CacheStore } from "../cache/cache-store.ts";
 import type { AddMemberResult, ChannelState } from "../channel-state/channel-state.ts";
 import type { Connection, Subscription } from "../connections/connection.ts";
 import type { SubscribeCommand } from "../protocol/command.ts";
-import {
-  cacheMissFrame,
-  eventFrame,
-  presenceSucceededFrame,
-  subscriptionSucceededFrame,
-} from "../protocol/frame.ts";
+import { presenceSucceededFrame, subscriptionSucceededFrame } from "../protocol/frame.ts";
 import type { Log } from "../protocol/log.ts";
 import type { PresenceMember } from "../protocol/presence.ts";
 import { channelTopic, USER_CHANNEL_PREFIX } from "../protocol/topic.ts";
+import { createSendCached } from "./cached-event.ts";
+import { createContributions } from "./contributions.ts";
 import type { ChannelsCounters } from "./counters.ts";
 import { type Admission, checkJoin, unauthorized } from "./join-checks.ts";
 import type { LocalChannel, LocalChannels } from "./local-channels.ts";
@@ -51,6 +48,8 @@ export interface Subscribing {
 
 export function createSubscribing(parts: SubscribingParts): Subscribing {
   const { adapter, state, cache, locals, refusals, counters, now, log } = parts;
+  const contributions = createContributions(state);
+  const sendCached = createSendCached(cache, counters);
 
   function subscribe(connection: Connection, command: SubscribeCommand): void {
     const { channel } = command;
@@ -135,10 +134,8 @@ export function createSubscribing(parts: SubscribingParts): Subscribing {
       return;
     }
     subscription.status = "recording";
-    local.users.set(member.userId, (local.users.get(member.userId) ?? 0) + 1);
-    count(local, 1);
     const { maxPresenceMembersPerChannel } = connection.app.settings.limits;
-    const added = state.addMember(local.app.id, local.name, member, maxPresenceMembersPerChannel);
+    const added = contributions.addMember(local, member, maxPresenceMembersPerChannel);
     if (!(added instanceof Promise)) {
       decide(connection, local, subscription, added);
       return;
@@ -182,7 +179,7 @@ export function createSubscribing(parts: SubscribingParts): Subscribing {
     );
     acknowledge(connection, local);
     if (local.kind.isCached) sendCached(connection, local, subscription);
-    if (!local.kind.hasMembers) count(local, 1);
+    if (!local.kind.hasMembers) contributions.count(local, 1);
   }
 
   function acknowledge(connection: Connection, local: LocalChannel): void {
@@ -191,39 +188,6 @@ export function createSubscribing(parts: SubscribingParts): Subscribing {
         ? presenceSucceededFrame(local.nameJson, state.members(local.app.id, local.name))
         : subscriptionSucceededFrame(local.nameJson),
     );
-  }
-
-  function sendCached(
-    connection: Connection,
-    local: LocalChannel,
-    subscription: Subscription,
-  ): void {
-    const { id, settings } = local.app;
-    const before = local.eventsDelivered;
-    const found = cache.getForSubscriber(id, local.name, settings.cacheTtlMs);
-    const send = (entry: CacheEntry | undefined): void => {
-      // A newer event that was delivered while the cache was asked makes the answer old news.
-      if (subscription.status !== "joined" || local.eventsDelivered !== before) return;
-      connection.socket.send(
-        entry === undefined
-          ? cacheMissFrame(local.nameJson)
-          : eventFrame(entry.eventJson, local.nameJson, entry.dataJson),
-      );
-    };
-    if (!(found instanceof Promise)) {
-      send(found);
-      return;
-    }
-    found.then(send, () => {
-      counters.cacheFailures += 1;
-    });
-  }
-
-  /** Writes how many subscriptions this node now has, `change` more or less than before. */
-  function count(local: LocalChannel, change: 1 | -1): void {
-    local.subscribers += change;
-    const isAnnounced = local.app.settings.features.subscriptionCount && !local.kind.hasMembers;
-    state.setSubscriptions(local.app.id, local.name, local.subscribers, isAnnounced);
   }
 
   function fail(connection: Connection, local: LocalChannel, subscription: Subscription): void {
@@ -249,20 +213,11 @@ export function createSubscribing(parts: SubscribingParts): Subscribing {
     }
     if (before !== "pending") {
       // The member before the subscription, as their events are to come.
-      if (subscription.userId !== undefined) removeUser(local, subscription.userId);
-      count(local, -1);
+      const { userId } = subscription;
+      if (userId !== undefined) contributions.removeMember(local, userId);
+      contributions.count(local, -1);
     }
     if (locals.release(local)) adapter.unsubscribe(local.topic);
-  }
-
-  function removeUser(local: LocalChannel, userId: string): void {
-    const left = (local.users.get(userId) ?? 0) - 1;
-    if (left > 0) {
-      local.users.set(userId, left);
-      return;
-    }
-    local.users.delete(userId);
-    state.removeMember(local.app.id, local.name, userId);
   }
 
   return {
