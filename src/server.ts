@@ -28,6 +28,7 @@ import { createMetricsRegistry } from "./observability/metrics-registry.ts";
 import { registerProcessMetrics } from "./observability/process-metrics.ts";
 import { registerServerMetrics } from "./observability/server-metrics.ts";
 import { createRedisDrivers } from "./redis-drivers.ts";
+import { logListening, type ServerAddress, type ServerDescription } from "./server-description.ts";
 import { memoryUse } from "./server-memory.ts";
 import { metricsSources } from "./server-metrics-sources.ts";
 import {
@@ -37,6 +38,7 @@ import {
   transportSettings,
   webhookSettings,
 } from "./server-settings.ts";
+import { takeLeave } from "./server-stop.ts";
 import { createTransport } from "./transport/transport.ts";
 import { VERSION } from "./version.ts";
 import { createLastDeliveries } from "./webhooks/last-deliveries.ts";
@@ -59,23 +61,6 @@ export interface Server {
   close(): Promise<void>;
 }
 
-export interface ServerAddress {
-  readonly host: string;
-  readonly port: number;
-  readonly isTls: boolean;
-  readonly metrics: { readonly host: string; readonly port: number } | undefined;
-}
-
-export interface ServerDescription {
-  readonly version: string;
-  /** The package that uWebSockets.js was loaded from; undefined before `listen`. */
-  readonly uws: { readonly name: string; readonly version: string } | undefined;
-  readonly drivers: Readonly<
-    Record<"apps" | "adapter" | "channel_state" | "cache" | "webhooks", string>
-  >;
-  readonly warnings: readonly string[];
-}
-
 export interface ServerOptions {
   /** Puts something around drivers: tests make them slow or failing so. */
   readonly wrap?: {
@@ -87,12 +72,6 @@ export interface ServerOptions {
   /** The time of day in ms. */
   readonly now?: () => number;
 }
-
-/** More would make the line too long for those who collect it. */
-const MOST_APPS_LOGGED = 100;
-
-/** The least time to write what this node no longer holds, in ms. */
-const MIN_LEAVE_MS = 500;
 
 /** A server that does not listen yet. Throws ConfigError, which lists every problem of `input`. */
 export function createServer(input: ConfigInput, options: ServerOptions = {}): Server {
@@ -232,42 +211,13 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
     await transport.listen({ channels, api });
     await drivers.start();
     await webhooks.start();
-    logListening();
-  }
-
-  /** What the command line prints for people, for those who collect lines. */
-  function logListening(): void {
-    const ids = config.app_manager.apps.map(({ id }) => id);
-    const { uws, drivers } = server.describe();
-    const address = server.address();
-    logger.info(
-      {
-        host: address?.host,
-        port: address?.port,
-        is_tls: address?.isTls,
-        metrics: address?.metrics,
-        path_prefix: config.path_prefix,
-        apps: ids.length,
-        app_ids: ids.slice(0, MOST_APPS_LOGGED),
-        drivers,
-        uws,
-        version: VERSION,
-        node_version: process.versions.node,
-      },
-      "listening",
-    );
+    logListening(logger, config, server.address(), server.describe());
   }
 
   async function stop(): Promise<void> {
-    const graceMs = config.shutdown.grace_s * 1_000;
-    const deadlineMs = now() + graceMs;
-    logger.info({ connections: connections.size, grace_s: config.shutdown.grace_s }, "stopping");
-    // The first 60 % for the clients, the rest for what their leaving has to tell receivers.
-    const drainMs = graceMs * 0.6;
-    const left = within(Math.max(MIN_LEAVE_MS, drainMs), drivers.leave());
-    await Promise.all([channels.drain(drainMs), left]);
-    await within(Math.max(MIN_LEAVE_MS, deadlineMs - now()), state.close());
-    await webhooks.close(Math.max(0, deadlineMs - now()));
+    const { grace_s } = config.shutdown;
+    logger.info({ connections: connections.size, grace_s }, "stopping");
+    await takeLeave({ channels, drivers, state, webhooks, graceMs: grace_s * 1_000, now });
     await closeParts();
     logger.info({}, "stopped");
   }
@@ -300,16 +250,6 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
     }),
   };
   return server;
-}
-
-/** Done with `work`, or after `ms` when it takes longer: it ends with what it waits for, when that is closed. */
-async function within(ms: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work, timeout]);
-  clearTimeout(timer);
 }
 
 function around<T>(wrap: ((inner: T) => T) | undefined, inner: T): T {

@@ -1,0 +1,41 @@
+/** A graceful stop: what comes first, and how much of the grace each may take. */
+import type { ChannelState } from "./channel-state/channel-state.ts";
+import type { Channels } from "./channels/channels.ts";
+import type { Drivers } from "./drivers.ts";
+import type { Webhooks } from "./webhooks/webhooks.ts";
+
+export interface StoppingParts {
+  readonly channels: Pick<Channels, "drain">;
+  readonly drivers: Pick<Drivers, "leave">;
+  readonly state: Pick<ChannelState, "close">;
+  readonly webhooks: Pick<Webhooks, "close">;
+  readonly graceMs: number;
+  readonly now: () => number;
+}
+
+/** The part of the grace that is for the clients; the rest is for what their leaving has to tell receivers. */
+const DRAIN_SHARE = 0.6;
+
+/** The least time to write what this node no longer holds, in ms. */
+const MIN_LEAVE_MS = 500;
+
+/** Clients are sent away, the state and the webhooks written. Done in `graceMs`, but for those least times. */
+export async function takeLeave(parts: StoppingParts): Promise<void> {
+  const { channels, drivers, state, webhooks, graceMs, now } = parts;
+  const deadlineMs = now() + graceMs;
+  const drainMs = graceMs * DRAIN_SHARE;
+  const left = within(Math.max(MIN_LEAVE_MS, drainMs), drivers.leave());
+  await Promise.all([channels.drain(drainMs), left]);
+  await within(Math.max(MIN_LEAVE_MS, deadlineMs - now()), state.close());
+  await webhooks.close(Math.max(0, deadlineMs - now()));
+}
+
+/** Done with `work`, or after `ms` when it takes longer: it ends with what it waits for, when that is closed. */
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, timeout]);
+  clearTimeout(timer);
+}
