@@ -9,7 +9,7 @@ export interface Cost {
 
 /** `run` does this many operations. Asking Redis for its own time is in the figure: a command in thousands. */
 export async function measureCost(
-  server: RedisServer,
+  server: Pick<RedisServer, "call">,
   operations: number,
   run: () => Promise<void>,
 ): Promise<Cost> {
@@ -21,17 +21,17 @@ export async function measureCost(
   return { nodesUs: (user + system) / operations, redisUs: redisUs / operations };
 }
 
-export async function redisVersion(server: RedisServer): Promise<string> {
+export async function redisVersion(server: Pick<RedisServer, "call">): Promise<string> {
   return /^redis_version:(\S+)/m.exec(await info(server, "server"))?.[1] ?? "unknown";
 }
 
-async function redisCpuUs(server: RedisServer): Promise<number> {
+async function redisCpuUs(server: Pick<RedisServer, "call">): Promise<number> {
   const text = await info(server, "cpu");
   const seconds = (name: string): number =>
     Number(new RegExp(`^${name}:(.+)$`, "m").exec(text)?.[1]);
   return (seconds("used_cpu_user") + seconds("used_cpu_sys")) * 1e6;
 }
 
-async function info(server: RedisServer, section: string): Promise<string> {
+async function info(server: Pick<RedisServer, "call">, section: string): Promise<string> {
   return String(await server.call("INFO", section));
 }

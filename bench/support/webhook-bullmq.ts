@@ -1,10 +1,18 @@
 /** BullMQ's way: a job for each event, which a worker settles when the receiver has answered. */
 import { Queue, Worker } from "bullmq";
+import { channelEvent } from "../../src/protocol/webhook-event.ts";
 import { attemptHeaders, batchBody, deliveryId } from "../../src/webhooks/batch.ts";
 import type { OutboxEvent } from "../../src/webhooks/outbox.ts";
-import type { RedisServer } from "../../test/support/redis-server.ts";
 import { endpoint } from "../../test/webhooks/fixtures.ts";
-import { APP, type Consumer, eventOf, KEY, SIGNING_KEY, type WebhookSide } from "./webhook-side.ts";
+import {
+  APP,
+  type Consumer,
+  channelOf,
+  KEY,
+  SIGNING_KEY,
+  type WebhookServer,
+  type WebhookSide,
+} from "./webhook-side.ts";
 
 /** Jobs under way at a time. */
 const CONCURRENCY = 100;
@@ -20,7 +28,7 @@ interface JobData {
 }
 
 export async function openBullmqSide(
-  server: RedisServer,
+  server: WebhookServer,
   prefix: string,
   consumer: Consumer,
 ): Promise<WebhookSide> {
@@ -53,9 +61,11 @@ export async function openBullmqSide(
   return {
     name: "BullMQ",
     add(number) {
-      const { channel, event } = eventOf(number);
+      const channel = channelOf(number);
+      const event = channelEvent("channel_occupied", channel);
       adding.push(queue.add("event", { appId: APP, channel, ...event }));
     },
+    writeOnly: undefined,
     async added() {
       const waiting = adding;
       adding = [];

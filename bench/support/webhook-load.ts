@@ -1,12 +1,9 @@
 /** The load of the webhook bench: events at a rate, or as many as go, counted until the receiver has them all. */
 import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
-import type { RedisServer } from "../../test/support/redis-server.ts";
 import { until } from "../../test/support/until.ts";
 import { type Cost, measureCost } from "./cost.ts";
-import type { WebhookSide } from "./webhook-side.ts";
-
-/** `undefined`: as fast as it goes. */
-export type Rate = number | undefined;
+import type { WebhookServer, WebhookSide } from "./webhook-side.ts";
+import type { Rate } from "./webhook-task.ts";
 
 export interface Moved extends Cost {
   readonly perSecond: number;
@@ -23,7 +20,7 @@ const WAIT_MS = 60_000;
 
 /** Adds `count` events and waits until they are delivered. Throws when more or fewer are. */
 export async function measureMove(
-  server: RedisServer,
+  server: WebhookServer,
   side: WebhookSide,
   rate: Rate,
   count: number,
@@ -32,8 +29,7 @@ export async function measureMove(
   const delivered = (): number => side.delivered() - before.delivered;
   const startedMs = performance.now();
   const cost = await measureCost(server, count, async () => {
-    if (rate === undefined) await addAll(side, count, delivered);
-    else await addAtRate(side, rate, count);
+    await addPaced(side, side.add, rate, count, delivered);
     await until("all events are delivered", () => delivered() >= count, WAIT_MS);
   });
   const seconds = (performance.now() - startedMs) / 1_000;
@@ -42,35 +38,37 @@ export async function measureMove(
   return { ...cost, perSecond: count / seconds, eventsPerPost };
 }
 
-/** Adds `count` events of which nobody takes any. */
-export function measureAdd(
-  server: RedisServer,
+/** What the writes alone cost that decide events, when no event comes of them. */
+export async function measureWrites(
+  server: WebhookServer,
   side: WebhookSide,
   rate: Rate,
   count: number,
 ): Promise<Cost> {
-  return measureCost(server, count, async () => {
-    if (rate === undefined) await addAll(side, count, () => count);
-    else await addAtRate(side, rate, count);
-  });
+  const { writeOnly } = side;
+  if (writeOnly === undefined) return { nodesUs: 0, redisUs: 0 };
+  for (let number = 0; number < count; number += 1) side.add(number);
+  await side.added();
+  return measureCost(server, count, () => addPaced(side, writeOnly, rate, count, () => count));
 }
 
-async function addAtRate(side: WebhookSide, rate: number, count: number): Promise<void> {
+async function addPaced(
+  side: WebhookSide,
+  add: (number: number) => void,
+  rate: Rate,
+  count: number,
+  delivered: () => number,
+): Promise<void> {
   const startedMs = performance.now();
   for (let number = 0; number < count; ) {
-    const due = Math.min(count, Math.ceil((rate * (performance.now() - startedMs)) / 1_000));
-    for (; number < due; number += 1) side.add(number);
-    await delay(TICK_MS);
-  }
-  await side.added();
-}
-
-async function addAll(side: WebhookSide, count: number, delivered: () => number): Promise<void> {
-  for (let number = 0; number < count; ) {
-    const due = Math.min(count, number + BURST, delivered() + MAX_ON_THEIR_WAY);
-    for (; number < due; number += 1) side.add(number);
-    await nextTurn();
-    if (number % MAX_ON_THEIR_WAY === 0) await side.added();
+    const due =
+      rate === undefined
+        ? Math.min(number + BURST, delivered() + MAX_ON_THEIR_WAY)
+        : Math.ceil((rate * (performance.now() - startedMs)) / 1_000);
+    const isFull = due <= number;
+    for (; number < Math.min(count, due); number += 1) add(number);
+    // Without a rate it waits only when too many are on their way: a loop would cost what is measured.
+    await (rate === undefined && !isFull ? nextTurn() : delay(TICK_MS));
   }
   await side.added();
 }

@@ -5,10 +5,17 @@ import { createRedisConnections } from "../../src/redis/connections.ts";
 import { createRedisOutbox } from "../../src/webhooks/redis-outbox.ts";
 import type { Answer, Target } from "../../src/webhooks/target.ts";
 import { createWebhooks } from "../../src/webhooks/webhooks.ts";
-import type { RedisServer } from "../../test/support/redis-server.ts";
 import { until } from "../../test/support/until.ts";
 import { app, appRegistry, endpoint, SETTINGS } from "../../test/webhooks/fixtures.ts";
-import { APP, type Consumer, eventOf, KEY, SIGNING_KEY, type WebhookSide } from "./webhook-side.ts";
+import {
+  APP,
+  type Consumer,
+  channelOf,
+  KEY,
+  SIGNING_KEY,
+  type WebhookServer,
+  type WebhookSide,
+} from "./webhook-side.ts";
 
 const TAKEN: Answer = { kind: "answered", status: 200, retryAfter: undefined };
 
@@ -28,7 +35,7 @@ function createCountingTarget(): Target & { readonly counts: { posts: number; ev
 }
 
 export async function openPipitSide(
-  server: RedisServer,
+  server: WebhookServer,
   keyPrefix: string,
   consumer: Consumer,
 ): Promise<WebhookSide> {
@@ -80,13 +87,13 @@ export async function openPipitSide(
   return {
     name: "Pipit",
     add(number) {
-      const { channel, event } = eventOf(number);
-      state.record(APP, channel, event);
+      state.setSubscriptions(APP, channelOf(number), 1, false);
+    },
+    writeOnly(number) {
+      state.setSubscriptions(APP, channelOf(number), 2, false);
     },
     async added() {
-      await until("every event is in the outbox", () => state.sizes().records === 0);
-      const { recordsDropped } = state.counters;
-      if (recordsDropped > 0) throw new Error(`${recordsDropped} events were dropped.`);
+      await until("every channel is written", () => state.health().backlog === 0);
     },
     delivered: () => target.counts.events,
     posts: () => target.counts.posts,

@@ -1,12 +1,17 @@
 /** What moves webhook events in this bench: somebody decides them, a queue in Redis, and who sends them on. */
+
 import { signingKey } from "../../src/protocol/signature.ts";
-import { channelEvent, type WebhookEvent } from "../../src/protocol/webhook-event.ts";
+import type { RedisServer } from "../../test/support/redis-server.ts";
+
+export type WebhookServer = Pick<RedisServer, "url" | "port" | "call">;
 
 export interface WebhookSide {
   readonly name: string;
-  /** Puts the event of this number into the queue. What comes in one turn of the event loop may go together. */
+  /** Puts `channel_occupied` of channel `number` into the queue. What comes in one turn may go together. */
   add(number: number): void;
-  /** Resolves when what was added is in the queue. Rejects when something could not be added. */
+  /** Writes what decides such an event, in a case in which none comes of it; undefined: nothing is written. */
+  readonly writeOnly: ((number: number) => void) | undefined;
+  /** Resolves when all that is in Redis. Rejects when something could not be written. */
   added(): Promise<void>;
   /** Events that the receiver took, repeats included. */
   delivered(): number;
@@ -22,21 +27,6 @@ export const APP = "1";
 export const KEY = "bench-key";
 export const SIGNING_KEY = signingKey("bench-secret");
 
-/** A prime, so that neighbours are far apart. */
-const CHANNELS = 997;
-
-export interface DecidedEvent {
-  readonly channel: string;
-  readonly event: WebhookEvent;
-}
-
-const EVENTS: readonly DecidedEvent[] = Array.from({ length: CHANNELS }, (_, n) => {
-  const channel = `presence-room-${n}`;
-  return { channel, event: channelEvent("channel_occupied", channel) };
-});
-
-export function eventOf(number: number): DecidedEvent {
-  const found = EVENTS[number % CHANNELS];
-  if (found === undefined) throw new RangeError(`There is no event ${number}.`);
-  return found;
+export function channelOf(number: number): string {
+  return `private-room-${number}`;
 }

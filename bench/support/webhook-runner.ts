@@ -1,0 +1,43 @@
+/** Starts a side of the webhook bench in a process of its own and has it do what is to be measured. */
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import type { Cost } from "./cost.ts";
+import type { Moved } from "./webhook-load.ts";
+import type { Rate, Task } from "./webhook-task.ts";
+
+export type SideName = "pipit" | "bullmq";
+
+export interface Runner {
+  readonly name: SideName;
+  idle(seconds: number): Promise<Cost>;
+  move(rate: Rate, count: number): Promise<Moved>;
+  writes(rate: Rate, count: number): Promise<Cost>;
+  close(): void;
+}
+
+const PROGRAM = fileURLToPath(new URL("webhook-process.ts", import.meta.url));
+
+export function startRunner(name: SideName, redisUrl: string): Runner {
+  const child = fork(PROGRAM, [name, redisUrl], { execArgv: ["--import", "tsx"] });
+
+  const ended = once(child, "exit").then(([code]) => {
+    throw new Error(`${name} has ended with ${code}.`);
+  });
+  // Who asks is told; when nobody does, the end is wanted.
+  ended.catch(() => {});
+
+  async function ask<T extends Cost>(task: Task): Promise<T> {
+    child.send(task);
+    const [answer] = await Promise.race([once(child, "message"), ended]);
+    return answer as T;
+  }
+
+  return {
+    name,
+    idle: (seconds) => ask({ kind: "idle", seconds }),
+    move: (rate, count) => ask({ kind: "move", rate, count }),
+    writes: (rate, count) => ask({ kind: "writes", rate, count }),
+    close: () => child.disconnect(),
+  };
+}

@@ -1,0 +1,12 @@
+/** What a side of the webhook bench is asked to do, by the process that compares them. */
+
+/** `undefined`: as fast as it goes. */
+export type Rate = number | undefined;
+
+/**
+ * `idle`: nothing happens for so many seconds, and the cost is per second. `move`: events go from their decision to
+ * the receiver. `writes`: what decides them is written, in a case in which no event comes of it.
+ */
+export type Task =
+  | { readonly kind: "idle"; readonly seconds: number }
+  | { readonly kind: "move" | "writes"; readonly rate: Rate; readonly count: number };
