@@ -1,4 +1,5 @@
 /** Faults of all kinds, two at a time, as a seed decides: `SEED=7 CHAOS_SEEDS=1` repeats one run. */
+import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ChaosNode } from "./node.ts";
@@ -144,6 +145,7 @@ describe("mixed", () => {
       for (let seed = left.shift(); seed !== undefined; seed = left.shift()) await run(seed);
     });
     await Promise.all(series);
+    assert.equal(verdicts.length, SEEDS, "every seed came to its end");
     return { verdict: sum(verdicts), note: `from seed ${FIRST_SEED}` };
   });
 });

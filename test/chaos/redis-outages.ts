@@ -2,6 +2,7 @@
 import { readdirSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { Redis } from "ioredis";
 import { MASTER_NAME, startSentinel } from "../support/redis-sentinel.ts";
 import { type RedisServer, startRedis } from "../support/redis-server.ts";
 import { until } from "../support/until.ts";
@@ -13,6 +14,7 @@ export interface PowerCut {
 }
 
 const SAMPLE_EVERY_MS = 10;
+const DOWN_AFTER_MS = 3_000;
 
 /**
  * A power cut, for a file that is synced every second: what was written after the last sync is gone. Watches how
@@ -56,6 +58,11 @@ export async function startReplicated(t: TestContext): Promise<Failover> {
   const following = ["--replicaof", "127.0.0.1", `${master.port}`];
   const replica = await startRedis(t, { args: [...AOF, ...following] });
   const sentinel = await startSentinel(t, master);
+  const client = new Redis(sentinel.port);
+  // On a busy machine it would else take a Redis that is slow to answer for dead, and fail over twice.
+  const patience = ["down-after-milliseconds", `${DOWN_AFTER_MS}`];
+  await client.call("SENTINEL", "SET", MASTER_NAME, ...patience);
+  client.disconnect();
   return {
     redis: { sentinels: [`127.0.0.1:${sentinel.port}`], master_name: MASTER_NAME },
     async strike() {

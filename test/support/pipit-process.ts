@@ -100,7 +100,7 @@ export async function startPipitProcess(
 }
 
 /** Fails with what it has printed when it ends instead. */
-export async function listening(node: PipitProcess): Promise<void> {
+export async function listening(node: PipitProcess, withinMs = STARTS_WITHIN_MS): Promise<void> {
   let hasEnded = false;
   void node.exitCode().then(() => {
     hasEnded = true;
@@ -111,7 +111,7 @@ export async function listening(node: PipitProcess): Promise<void> {
       if (hasEnded) throw new Error(`The node has ended: ${node.output()}`);
       return CLIENTS_LINE.test(node.output());
     },
-    STARTS_WITHIN_MS,
+    withinMs,
   );
 }
 
