@@ -23,22 +23,28 @@ local apps, endpoints = tonumber(ARGV[5]), tonumber(ARGV[6])
 local MAX_BURIED = 500
 if redis.call("GET", lease) ~= owner then return -1 end
 
-local moves, at = {}, 7 + apps + 2 * endpoints
-while at <= #ARGV do
-  local count = tonumber(ARGV[at + 3])
-  moves[#moves + 1] = { at = at, place = ARGV[at], app = tonumber(ARGV[at + 2]), count = count }
-  at = at + 4 + math.max(count, 0)
-end
-local first, last = moves[1], moves[#moves]
-local meta = KEYS[7 + apps + 2 * endpoints]
-if meta and first and heldApp == "" then
+local first = 7 + apps + 2 * endpoints
+local meta = KEYS[first]
+if meta and heldApp == "" and ARGV[first] then
   local epoch = redis.call("HGET", meta, "#epoch") or ""
-  if string.match(ARGV[first.at + 1], "^%d+") ~= epoch then return -1 end
+  if string.match(ARGV[first + 1], "^%d+") ~= epoch then return -1 end
 end
 
+local at, last = first, ""
+while at <= #ARGV do
+  last = ARGV[at]
+  at = at + 4 + math.max(tonumber(ARGV[at + 3]), 0)
+end
+local oldest = last == "" and {} or redis.call("XRANGE", source, "-", last)
 local entries = {}
-if first then
-  for _, entry in ipairs(redis.call("XRANGE", source, first.place, last.place)) do entries[entry[1]] = entry[2] end
+for _, entry in ipairs(oldest) do entries[entry[1]] = entry[2] end
+
+-- Further fields may come with a later release, behind these.
+local function field(entry, usualAt, name)
+  if entry[usualAt] == name then return entry[usualAt + 1] end
+  for i = 1, #entry, 2 do
+    if entry[i] == name then return entry[i + 1] end
+  end
 end
 
 local isHeld, touchedHolds, touchedLanes, enqueued, moved = {}, {}, {}, 0, {}
@@ -47,31 +53,37 @@ local function mustWait(app)
   return isHeld[app]
 end
 
-for _, move in ipairs(moves) do
-  local entry, app, count = entries[move.place], move.app, move.count
+at = first
+while at <= #ARGV do
+  local place, id, app, count = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
+  local entry = entries[place]
   if entry then
-    local f = {}
-    for i = 1, #entry, 2 do f[entry[i]] = entry[i + 1] end
-    local id = ARGV[move.at + 1]
+    local channel, kind, json = field(entry, 3, "c"), field(entry, 5, "t"), field(entry, 7, "j")
     -- Whose earlier events are held waits behind them.
     if count < 0 or heldApp == "" and mustWait(app) then
-      redis.call("XADD", KEYS[6 + app], "*", "i", id, "c", f.c, "t", f.t, "j", f.j)
+      redis.call("XADD", KEYS[6 + app], "*", "i", id, "c", channel, "t", kind, "j", json)
       if not touchedHolds[app] then redis.call("SADD", holds, ARGV[6 + app]) end
       isHeld[app], touchedHolds[app] = true, true
     else
       for i = 1, count do
-        local endpoint = tonumber(ARGV[move.at + 3 + i])
-        redis.call("XADD", KEYS[6 + apps + endpoint], "*", "i", id, "c", f.c, "t", f.t, "j", f.j)
+        local endpoint = tonumber(ARGV[at + 3 + i])
+        redis.call("XADD", KEYS[6 + apps + endpoint], "*", "i", id, "c", channel, "t", kind, "j", json)
         touchedLanes[endpoint] = true
         enqueued = enqueued + 1
       end
     end
-    moved[#moved + 1] = move.place
+    moved[#moved + 1] = place
   end
+  at = at + 4 + math.max(count, 0)
 end
-if #moved > 0 then redis.call("XDEL", source, unpack(moved)) end
 
-local left = redis.call("XLEN", source)
+local left = redis.call("XLEN", source) - #moved
+if #moved > 0 and #moved == #oldest then
+  -- The whole head: a tenth of the time that XDEL takes.
+  redis.call("XTRIM", source, "MAXLEN", left)
+elseif #moved > 0 then
+  redis.call("XDEL", source, unpack(moved))
+end
 if heldApp ~= "" and left == 0 then
   redis.call("DEL", source)
   redis.call("SREM", holds, heldApp)
