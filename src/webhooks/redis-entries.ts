@@ -62,7 +62,10 @@ export function unexpected(what: string): TypeError {
   return new TypeError(`Redis has answered an unknown ${what}.`);
 }
 
-function toEvent(id: string, appId: string, fields: ReadonlyMap<string, string>): OutboxEvent {
+/** Names and values in turns. */
+type Fields = readonly unknown[];
+
+function toEvent(id: string, appId: string, fields: Fields): OutboxEvent {
   const json = field(fields, "j");
   const decidedMs = decidedMsOf(id);
   return {
@@ -73,24 +76,30 @@ function toEvent(id: string, appId: string, fields: ReadonlyMap<string, string>)
     json,
     bytes: Buffer.byteLength(json),
     decidedMs,
-    retriedFromMs: Number(fields.get("p") ?? decidedMs),
+    retriedFromMs: Number(find(fields, "p") ?? decidedMs),
   };
 }
 
 /** Further fields may come with a later release; a missing one is a fault. */
-function field(fields: ReadonlyMap<string, string>, name: string): string {
-  const value = fields.get(name);
+function field(fields: Fields, name: string): string {
+  const value = find(fields, name);
   if (value === undefined) throw unexpected(`entry without the field ${name}`);
   return value;
 }
 
-function readEntries(reply: unknown) {
+/** They are five to eight: a map of them costs more than looking through them. */
+function find(fields: Fields, name: string): string | undefined {
+  for (let i = 0; i < fields.length; i += 2) {
+    if (fields[i] === name) return String(fields[i + 1]);
+  }
+  return undefined;
+}
+
+function readEntries(reply: unknown): { readonly place: string; readonly fields: Fields }[] {
   if (!Array.isArray(reply)) throw unexpected("list of entries");
   return reply.map((entry: unknown) => {
-    const [place, pairs]: readonly unknown[] = Array.isArray(entry) ? entry : [];
-    if (typeof place !== "string" || !Array.isArray(pairs)) throw unexpected("entry");
-    const fields = new Map<string, string>();
-    for (let i = 0; i < pairs.length; i += 2) fields.set(String(pairs[i]), String(pairs[i + 1]));
+    const [place, fields]: readonly unknown[] = Array.isArray(entry) ? entry : [];
+    if (typeof place !== "string" || !Array.isArray(fields)) throw unexpected("entry");
     return { place, fields };
   });
 }
