@@ -44,6 +44,78 @@ describe("sweeping", () => {
     await rig.clock.advance(2_000);
     assert.equal(sweeps, before + 1);
   });
+
+  test("comes twice a second while events come, and when a leave is due that was put off meanwhile", async (t) => {
+    let nowMs = () => 0;
+    const sweptMs: number[] = [];
+    let dueMs = 0;
+    const { occupy, clock } = await openRig(t, {
+      sweep: () => {
+        sweptMs.push(nowMs());
+        return dueMs > nowMs() ? dueMs : undefined;
+      },
+    });
+    nowMs = clock.now;
+    await clock.advance(100);
+    const startMs = clock.now();
+    sweptMs.length = 0;
+    for (let i = 0; i < 100; i++) {
+      // The wake-up of a leave is one like all others.
+      if (i === 10) dueMs = startMs + 950;
+      occupy("a");
+      await clock.advance(10);
+    }
+    assert.deepEqual(
+      sweptMs.map((ms) => ms - startMs),
+      [400, 900, 950],
+    );
+  });
+});
+
+describe("routing", () => {
+  test("moves what comes in a rush together, and what comes alone at once", async (t) => {
+    const moved: number[] = [];
+    const { occupy, clock } = await openRig(t, {
+      partitions: 64,
+      wrap: (outbox) => ({
+        ...outbox,
+        route(partition, heldApp, routes, underWay) {
+          moved.push(routes.length);
+          return outbox.route(partition, heldApp, routes, underWay);
+        },
+      }),
+    });
+    await clock.advance(1_000);
+    occupy("alone");
+    await clock.advance(0);
+    assert.deepEqual(moved, [1]);
+
+    await clock.advance(10);
+    moved.length = 0;
+    for (const channel of channelsApart(20)) occupy(channel);
+    await clock.advance(2);
+    assert.equal(moved.length, 20, "the rush begins at once");
+    for (let i = 0; i < 9; i++) {
+      occupy("alone");
+      await clock.advance(4);
+    }
+    assert.equal(moved.length, 20, "a turn of 20 partitions is followed by 40 ms of rest");
+    await clock.advance(2);
+    assert.equal(moved.at(-1), 9);
+  });
+
+  test("does not let events gather where batching is off", async (t) => {
+    const { occupy, clock, target } = await openRig(t, {
+      partitions: 64,
+      settings: { batching: { enabled: false, windowMs: 50, maxEvents: 50 } },
+    });
+    await clock.advance(1_000);
+    for (const channel of channelsApart(20)) occupy(channel);
+    await clock.advance(0);
+    occupy("late");
+    await clock.advance(0);
+    assert.equal(target.log().at(-1), "late");
+  });
 });
 
 describe("a stop", () => {
