@@ -19,8 +19,8 @@ export interface RequestHead {
 export interface HttpAnswer {
   readonly status: number;
   readonly body: string;
-  readonly contentType?: string;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly contentType?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** For metrics: the route's pattern, never the path. */
   readonly route: string;
 }

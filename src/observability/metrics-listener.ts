@@ -6,8 +6,8 @@ import type { MetricsRegistry } from "./metrics-registry.ts";
 export interface HealthAnswer {
   readonly status: number;
   readonly body: string;
-  readonly contentType?: string;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly contentType?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Answers a health path, or undefined where there is none. `path` is as on the wire, without the query. */
