@@ -3,8 +3,7 @@ import { apiParameters } from "../protocol/api-query.ts";
 import { isWebhookEventType, WEBHOOK_EVENT_TYPES } from "../protocol/webhook-event.ts";
 import type { Step, Wanted } from "../webhooks/operations.ts";
 import type { DeathReason } from "../webhooks/outbox.ts";
-import { readCursor } from "../webhooks/steps.ts";
-
+import { isCursor } from "../webhooks/steps.ts";
 import { quoted } from "./reply.ts";
 
 /** Most events that one step looks at. */
@@ -139,16 +138,6 @@ function readStep({ cursor, limit }: Fields, defaultLimit: number): Step | strin
     return `"limit" is ${found}, a whole number from 1 to ${MAX_STEP_LIMIT} is needed.`;
   }
   return { cursor: cursor ?? undefined, limit };
-}
-
-function isCursor(text: string): boolean {
-  try {
-    readCursor(text, "dead");
-    return true;
-  } catch (error) {
-    if (error instanceof RangeError) return false;
-    throw error;
-  }
 }
 
 function readWanted({ ids, channel, event, reason }: Fields): Wanted | string {
