@@ -9,50 +9,16 @@ import type { BodyWanted, HttpAnswer, RequestHead } from "../../src/http/http-ap
 import { createHttpApi, type HttpApiParts, type RestApi } from "../../src/http/rest-api.ts";
 import { SILENT_LOG } from "../../src/protocol/log.ts";
 import { sign, signingKey } from "../../src/protocol/signature.ts";
+import { createTestApp, KEY, SECRET } from "../support/test-app.ts";
 import { fakeWebhooks } from "./fake-webhooks.ts";
 
-export const KEY = "278d425bdf160c739803";
-export const SECRET = "7ad3773142a6692b25b8";
+export { KEY, SECRET };
 export const NOW_S = 1_353_088_179;
 
+/** No client events: what this room does has no use for them. */
 export function testSettings(changes: Partial<AppSettings> = {}): AppSettings {
-  const appKey = { key: KEY, signingKey: signingKey(SECRET) };
-  return {
-    enabled: true,
-    keys: new Map([[KEY, appKey]]),
-    webhookKey: appKey,
-    tlsOnly: false,
-    allowedOrigins: [],
-    features: {
-      clientMessages: false,
-      clientMessagesOnPublicChannels: false,
-      clientMessagesOnEncryptedChannels: false,
-      userAuthentication: true,
-      watchlistEvents: false,
-      subscriptionCount: false,
-      authorizedConnections: false,
-      strict: false,
-      acknowledgeDuplicateSubscribe: false,
-    },
-    limits: {
-      maxConnections: Infinity,
-      maxClientEventsPerSecond: 100,
-      maxBackendEventsPerSecond: Infinity,
-      maxReadRequestsPerSecond: Infinity,
-      maxPresenceMembersPerChannel: 100,
-      maxPresenceMemberBytes: 2_048,
-      maxChannelNameLength: 200,
-      maxEventChannelsAtOnce: 100,
-      maxEventNameLength: 200,
-      maxEventPayloadBytes: 102_400,
-      maxEventBatchSize: 10,
-      terminateOnClientEventLimit: false,
-    },
-    cacheTtlMs: 1_800_000,
-    webhooks: [],
-    batchWebhooks: true,
-    ...changes,
-  };
+  const { settings } = createTestApp({ features: { clientMessages: false } });
+  return { ...settings, ...changes };
 }
 
 export function withLimits(limits: Partial<AppSettings["limits"]>): AppSettings {

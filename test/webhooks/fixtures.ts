@@ -7,13 +7,12 @@ import {
   type WebhookEndpoint,
 } from "../../src/apps/app.ts";
 import { partitionOf } from "../../src/protocol/partition.ts";
-import { signingKey } from "../../src/protocol/signature.ts";
 import { WEBHOOK_EVENT_TYPES } from "../../src/protocol/webhook-event.ts";
 import { LENIENT_RULES } from "../../src/webhooks/address-policy.ts";
 import type { WebhookSettings } from "../../src/webhooks/settings.ts";
+import { createTestApp, KEY, SECRET } from "../support/test-app.ts";
 
-export const KEY = "278d425bdf160c739803";
-export const SECRET = "7ad3773142a6692b25b8";
+export { KEY, SECRET };
 
 export const SETTINGS: WebhookSettings = {
   timeoutMs: 4_000,
@@ -42,43 +41,10 @@ export function endpoint(id: string, changes: Partial<WebhookEndpoint> = {}): We
 }
 
 export function appSettings(changes: Partial<AppSettings> = {}): AppSettings {
-  const webhookKey = { key: KEY, signingKey: signingKey(SECRET) };
-  return {
-    enabled: true,
-    keys: new Map([[KEY, webhookKey]]),
-    webhookKey,
-    tlsOnly: false,
-    allowedOrigins: [],
-    features: {
-      clientMessages: true,
-      clientMessagesOnPublicChannels: false,
-      clientMessagesOnEncryptedChannels: false,
-      userAuthentication: true,
-      watchlistEvents: true,
-      subscriptionCount: true,
-      authorizedConnections: false,
-      strict: false,
-      acknowledgeDuplicateSubscribe: false,
-    },
-    limits: {
-      maxConnections: Number.POSITIVE_INFINITY,
-      maxClientEventsPerSecond: Number.POSITIVE_INFINITY,
-      maxBackendEventsPerSecond: Number.POSITIVE_INFINITY,
-      maxReadRequestsPerSecond: Number.POSITIVE_INFINITY,
-      maxPresenceMembersPerChannel: 100,
-      maxPresenceMemberBytes: 2_048,
-      maxChannelNameLength: 200,
-      maxEventChannelsAtOnce: 100,
-      maxEventNameLength: 200,
-      maxEventPayloadBytes: 10_240,
-      maxEventBatchSize: 10,
-      terminateOnClientEventLimit: false,
-    },
-    cacheTtlMs: 1_800_000,
-    webhooks: [],
-    batchWebhooks: true,
-    ...changes,
-  };
+  const { settings } = createTestApp({
+    features: { watchlistEvents: true, subscriptionCount: true },
+  });
+  return { ...settings, ...changes };
 }
 
 export function app(id: string, changes: Partial<AppSettings> = {}): App {
