@@ -1,6 +1,6 @@
 /** What operators do at one node, seen by the dispatchers of all: real Redis, real receivers, several dispatchers. */
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { channelEvent } from "../../src/protocol/webhook-event.ts";
 import type { Commands } from "../../src/redis/commands.ts";
 import { encodeTextMessage } from "../../src/redis/message.ts";
@@ -13,31 +13,11 @@ import { startRedis } from "../support/redis-server.ts";
 import { until } from "../support/until.ts";
 import { app, appRegistry, channelsApart, endpoint } from "../webhooks/fixtures.ts";
 import { openReceiver, type Receiver, status } from "../webhooks/receiver.ts";
-import {
-  BOUNDS,
-  type Dispatcher,
-  type DispatcherOptions,
-  openDispatcher,
-} from "../webhooks/redis-dispatcher.ts";
+import { openDeployment } from "../webhooks/redis-deployment.ts";
+import { BOUNDS, type Dispatcher, openDispatcher } from "../webhooks/redis-dispatcher.ts";
 import { createProducer } from "../webhooks/redis-producer.ts";
 
 const ONE: EndpointName = { appId: "app", endpointId: "one" };
-
-async function setUp(t: TestContext, settings: DispatcherOptions["settings"] = {}) {
-  const server = await startRedis(t);
-  const receiver = await openReceiver(t);
-  const registered = app("app", { webhooks: [endpoint("one", { url: receiver.url })] });
-  const options = { apps: appRegistry(registered), redis: { url: server.url }, settings };
-  const open = (more: Partial<DispatcherOptions> = {}) =>
-    openDispatcher(t, { ...options, ...more });
-  const first = await open();
-  const { commands, keys, bus } = first.redis;
-  const producer = createProducer(commands, keys, bus.publishCommand);
-  await producer.register();
-  const occupy = (channel: string) =>
-    producer.append("app", channel, channelEvent("channel_occupied", channel));
-  return { server, receiver, open, first, occupy };
-}
 
 /** First arrivals of each event, by channel. */
 function arrivals(receiver: Receiver): Map<string, string[]> {
@@ -71,7 +51,7 @@ async function bothOwn(first: Dispatcher, second: Dispatcher): Promise<void> {
 }
 
 test("a replay delivers dead letters with their ids and in order, wherever they lie, while new events flow", async (t) => {
-  const { receiver, open, first, occupy } = await setUp(t, {
+  const { receiver, open, first, occupy } = await openDeployment(t, {
     retry: { initialMs: 5, maxMs: 20, budgetMs: 200 },
   });
   const second = await open();
@@ -119,7 +99,7 @@ test("a replay delivers dead letters with their ids and in order, wherever they 
 });
 
 test("a replay that its dispatcher was not told of is found with the next look", async (t) => {
-  const { receiver, first, occupy } = await setUp(t, {
+  const { receiver, first, occupy } = await openDeployment(t, {
     retry: { initialMs: 5, maxMs: 20, budgetMs: 100 },
   });
   receiver.respond = status(500);
@@ -148,7 +128,7 @@ test("a replay that its dispatcher was not told of is found with the next look",
 });
 
 test("a 410 at one node stops the POSTs of all, and a resume at another delivers all in order", async (t) => {
-  const { receiver, open, first, occupy } = await setUp(t);
+  const { receiver, open, first, occupy } = await openDeployment(t);
   const second = await open();
   await bothOwn(first, second);
   receiver.respond = status(410);
@@ -205,7 +185,7 @@ test("a pause by a 410 that Redis does not take at once holds at its node until 
 });
 
 test("a pause outlives all nodes, and none that starts or takes over sends before it has heard of it", async (t) => {
-  const { receiver, open, first, occupy } = await setUp(t);
+  const { receiver, open, first, occupy } = await openDeployment(t);
   assert.equal(await first.webhooks.operations.pause(ONE), undefined);
   const ids: string[] = [];
   for (const channel of channelsApart(10)) ids.push(await occupy(channel));
@@ -229,7 +209,7 @@ test("a pause outlives all nodes, and none that starts or takes over sends befor
 });
 
 test("no lane is read by a dispatcher that starts before the pauses are", async (t) => {
-  const { open, first, occupy } = await setUp(t);
+  const { open, first, occupy } = await openDeployment(t);
   await first.webhooks.operations.pause(ONE);
   for (const channel of channelsApart(10)) await occupy(channel);
   await first.crash();
@@ -282,7 +262,7 @@ test("on a Redis Cluster a pause and a replay work alike, in whatever slot", asy
 });
 
 test("an endpoint in a long backoff is tried at once when an operator at another node says so", async (t) => {
-  const { receiver, open, first, occupy } = await setUp(t, {
+  const { receiver, open, first, occupy } = await openDeployment(t, {
     retry: { initialMs: 600_000, maxMs: 600_000, budgetMs: 900_000 },
   });
   const second = await open();
@@ -300,7 +280,7 @@ test("an endpoint in a long backoff is tried at once when an operator at another
 });
 
 test("an order that a node does not know is passed over", async (t) => {
-  const { receiver, open, first, occupy } = await setUp(t);
+  const { receiver, open, first, occupy } = await openDeployment(t);
   const second = await open();
   const { bus, keys } = first.redis;
   const topic = keys.key(0, "control");
@@ -316,7 +296,7 @@ test("an order that a node does not know is passed over", async (t) => {
 });
 
 test("what operators do and say names neither secrets nor payloads in Redis", async (t) => {
-  const { server, receiver, first, occupy } = await setUp(t);
+  const { server, receiver, first, occupy } = await openDeployment(t);
   receiver.respond = status(410);
   await occupy("a");
   await until("it is paused", () => isPaused(first));

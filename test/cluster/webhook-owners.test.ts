@@ -1,13 +1,10 @@
 /** Which dispatcher has which partition, while they come, go and die. */
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
-import { channelEvent } from "../../src/protocol/webhook-event.ts";
-import { startRedis } from "../support/redis-server.ts";
+import { test } from "node:test";
 import { until } from "../support/until.ts";
-import { app, appRegistry, channelsApart, endpoint } from "../webhooks/fixtures.ts";
-import { openReceiver } from "../webhooks/receiver.ts";
-import { type Dispatcher, openDispatcher } from "../webhooks/redis-dispatcher.ts";
-import { createProducer } from "../webhooks/redis-producer.ts";
+import { channelsApart } from "../webhooks/fixtures.ts";
+import { openDeployment } from "../webhooks/redis-deployment.ts";
+import type { Dispatcher } from "../webhooks/redis-dispatcher.ts";
 
 /** A rendezvous of 64 partitions: four standard deviations from an even share. */
 function isFairShare(owned: number, dispatchers: number): boolean {
@@ -21,22 +18,8 @@ function sharesAreFair(dispatchers: readonly Dispatcher[]): boolean {
   return sum === 64 && owned.every((each) => isFairShare(each, dispatchers.length));
 }
 
-async function setUp(t: TestContext) {
-  const server = await startRedis(t);
-  const receiver = await openReceiver(t);
-  const apps = appRegistry(app("app", { webhooks: [endpoint("one", { url: receiver.url })] }));
-  const open = () => openDispatcher(t, { apps, redis: { url: server.url } });
-  const first = await open();
-  const { commands, keys, bus } = first.redis;
-  const producer = createProducer(commands, keys, bus.publishCommand);
-  await producer.register();
-  const occupy = (channel: string) =>
-    producer.append("app", channel, channelEvent("channel_occupied", channel));
-  return { server, receiver, open, first, occupy };
-}
-
 test("the partitions are shared evenly when dispatchers come, stop and crash", async (t) => {
-  const { open, first } = await setUp(t);
+  const { open, first } = await openDeployment(t);
   assert.equal(first.outbox.owned, 64, "the only one has all at once");
   const second = await open();
   await until("two share", () => sharesAreFair([first, second]), 3_000);
@@ -49,7 +32,7 @@ test("the partitions are shared evenly when dispatchers come, stop and crash", a
 });
 
 test("an owner that is not wanted any more finishes its POSTs before it gives the partition back", async (t) => {
-  const { receiver, open, first, occupy } = await setUp(t);
+  const { receiver, open, first, occupy } = await openDeployment(t);
   let answer = () => {};
   receiver.respond = (_delivery, response) => {
     const before = answer;
@@ -74,7 +57,7 @@ test("an owner that is not wanted any more finishes its POSTs before it gives th
 });
 
 test("one that stops hands over what waits, and nothing is delivered twice", async (t) => {
-  const { server, receiver, open, first, occupy } = await setUp(t);
+  const { server, receiver, open, first, occupy } = await openDeployment(t);
   receiver.respond = (_delivery, response) => void response.writeHead(503).end();
   const channels = channelsApart(20);
   for (const channel of channels) await occupy(channel);
@@ -90,7 +73,7 @@ test("one that stops hands over what waits, and nothing is delivered twice", asy
 });
 
 test("an event reaches the new owner of its partition with the wake-up that came for it", async (t) => {
-  const { receiver, open, first, occupy } = await setUp(t);
+  const { receiver, open, first, occupy } = await openDeployment(t);
   const second = await open();
   await until("two share", () => sharesAreFair([first, second]));
   const wakeUps = () => first.outbox.counters.wakeUps + second.outbox.counters.wakeUps;

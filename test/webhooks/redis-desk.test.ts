@@ -1,21 +1,12 @@
 /** What belongs to the Redis driver alone in what operators do: places, notes for the dispatcher, what is stored. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { channelEvent } from "../../src/protocol/webhook-event.ts";
-import type { LaneKey } from "../../src/webhooks/outbox.ts";
 import { createRedisOutbox, type RedisOutbox } from "../../src/webhooks/redis-outbox.ts";
-import { openConnections } from "../redis/open-connections.ts";
-import { startRedis } from "../support/redis-server.ts";
 import { BOUNDS } from "./redis-dispatcher.ts";
-import { createProducer } from "./redis-producer.ts";
-
-const LANE: LaneKey = { partition: 0, appId: "app", endpointId: "one" };
+import { LANE, openRedisPartition } from "./redis-partition.ts";
 
 async function setUp(t: TestContext) {
-  const server = await startRedis(t);
-  const { keys, commands, bus } = await openConnections(t, { url: server.url, partitions: 1 });
-  const producer = createProducer(commands, keys, bus.publishCommand);
-  await producer.register();
+  const { server, keys, commands, bus, occupy } = await openRedisPartition(t);
   /** `operator` never dispatches, and what it says does not arrive. */
   const open = (owner: string): RedisOutbox =>
     createRedisOutbox({
@@ -30,9 +21,7 @@ async function setUp(t: TestContext) {
   await owner.claim(0);
   async function put(...channels: string[]): Promise<string[]> {
     const ids: string[] = [];
-    for (const channel of channels) {
-      ids.push(await producer.append("app", channel, channelEvent("channel_occupied", channel)));
-    }
+    for (const channel of channels) ids.push(await occupy(channel));
     await owner.read(0, undefined, 100);
     const routes = ids.map((id) => ({ id, endpointIds: ["one"] }));
     await owner.route(0, undefined, routes, () => 0);

@@ -1,23 +1,15 @@
 /** What belongs to the Redis driver alone: leases, answers that get lost, and what is kept in Redis. */
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
-import { channelEvent } from "../../src/protocol/webhook-event.ts";
 import type { Commands } from "../../src/redis/commands.ts";
 import { RedisUnavailableError } from "../../src/redis/redis-unavailable.ts";
-import type { LaneKey, Outbox, OutboxEvent } from "../../src/webhooks/outbox.ts";
+import type { Outbox, OutboxEvent } from "../../src/webhooks/outbox.ts";
 import { createRedisOutbox } from "../../src/webhooks/redis-outbox.ts";
-import { openConnections } from "../redis/open-connections.ts";
-import { startRedis } from "../support/redis-server.ts";
 import { BOUNDS } from "./redis-dispatcher.ts";
-import { createProducer } from "./redis-producer.ts";
-
-const LANE: LaneKey = { partition: 0, appId: "app", endpointId: "one" };
+import { LANE, openRedisPartition } from "./redis-partition.ts";
 
 async function setUp(t: TestContext) {
-  const server = await startRedis(t);
-  const { keys, commands, bus } = await openConnections(t, { url: server.url, partitions: 1 });
-  const producer = createProducer(commands, keys, bus.publishCommand);
-  await producer.register();
+  const { server, keys, commands, bus, occupy } = await openRedisPartition(t);
   /** Scripts whose next answer is lost. */
   const losing = new Set<string>();
   const lossy: Commands = {
@@ -58,8 +50,7 @@ async function setUp(t: TestContext) {
     open,
     losing,
     everything,
-    occupy: (channel: string) =>
-      producer.append("app", channel, channelEvent("channel_occupied", channel)),
+    occupy,
     /** The lease ends, as after a long pause of its owner. */
     expireLease: () => server.call("DEL", keys.key(0, "disp")),
   };
