@@ -1,13 +1,12 @@
 /** user_online and user_offline of users whose connections are on several nodes. protocol.md §7.2. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import Pusher from "pusher";
 import { DEFAULT_PARTITIONS, partitionOf } from "../../src/protocol/partition.ts";
 import { USER_CHANNEL_PREFIX } from "../../src/protocol/topic.ts";
 import { USER_EVENT_TYPES } from "../../src/protocol/webhook-event.ts";
 import { connectClient } from "../support/client.ts";
 import { nodeAt, startNodes } from "../support/nodes.ts";
-import { APP } from "../support/pipit.ts";
+import { APP, createBackend } from "../support/pipit.ts";
 import { nodeConfig, startPipitProcess } from "../support/pipit-process.ts";
 import { until } from "../support/until.ts";
 import { firstArrivals, startReceiver, type WebhookReceiver } from "../support/webhook-receiver.ts";
@@ -21,14 +20,7 @@ function appWith(receiver: WebhookReceiver) {
 }
 
 async function signIn(t: TestContext, port: number, userId: string) {
-  const backend = new Pusher({
-    appId: APP.id,
-    key: APP.key,
-    secret: APP.secret,
-    host: "127.0.0.1",
-    port: String(port),
-    useTLS: false,
-  });
+  const backend = createBackend(port);
   const client = await connectClient(t, port, backend, { userId });
   client.pusher.signin();
   await client.pusher.user.signinDonePromise;

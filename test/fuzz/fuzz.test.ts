@@ -7,12 +7,11 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import Pusher from "pusher";
 import { connectClient } from "../support/client.ts";
 import { authFor, sendSignIn, signIn, subscribe } from "../support/commands.ts";
 import { createSeededRandom } from "../support/delayed-calls.ts";
 import { send, sendBytes, signedTarget } from "../support/http-request.ts";
-import { APP } from "../support/pipit.ts";
+import { APP, createBackend } from "../support/pipit.ts";
 import { type Frame, maskedFrame, openRawSocket, type RawSocket } from "../support/raw-socket.ts";
 import { until } from "../support/until.ts";
 import type { Listening, Memory } from "./fuzz-server.ts";
@@ -303,14 +302,7 @@ async function assertUsable(
   port: number,
   bystanders: readonly RawSocket[],
 ): Promise<void> {
-  const library = new Pusher({
-    appId: APP.id,
-    key: APP.key,
-    secret: APP.secret,
-    host: "127.0.0.1",
-    port: String(port),
-    useTLS: false,
-  });
+  const library = createBackend(port);
   const client = await connectClient(t, port, library, { userId: "ann" });
   await client.subscribe("presence-after");
   const room = await client.subscribe("private-bystanders");

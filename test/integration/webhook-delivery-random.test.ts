@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { compareEventIds } from "../../src/webhooks/event-id.ts";
 import type { WholeOutbox } from "../../src/webhooks/whole-outbox.ts";
+import { createSeededRandom } from "../support/delayed-calls.ts";
 import { until } from "../support/until.ts";
 import { app, appRegistry, endpoint, SETTINGS } from "../webhooks/fixtures.ts";
 import { openPipeline } from "../webhooks/pipeline.ts";
@@ -26,7 +27,7 @@ interface Expected {
 const seeds = process.env.SEED ? [Number(process.env.SEED)] : [1, 2, Date.now() % 1_000_000];
 for (const seed of seeds) {
   test(`nothing is lost, invented or out of order (SEED=${seed})`, async (t) => {
-    const random = createRandom(seed);
+    const random = createSeededRandom(seed);
     const arrived = new Map<string, Delivery[]>();
     const receivers = new Map<string, string>();
     for (const id of ["all", "counts", "beta"]) {
@@ -166,15 +167,4 @@ function late(outbox: WholeOutbox, random: () => number): WholeOutbox {
 
 function pick<T>(random: () => number, choices: readonly T[]): T {
   return choices[Math.floor(random() * choices.length)] as T;
-}
-
-/** Mulberry32. */
-function createRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

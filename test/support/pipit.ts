@@ -31,6 +31,20 @@ export interface Pipit {
   raw(path?: string, headers?: Record<string, string>): Promise<RawSocket>;
 }
 
+/** The real server library, for the app {@link APP} of a server at that port. */
+export function createBackend(port: number): Pusher {
+  return new Pusher({
+    appId: APP.id,
+    key: APP.key,
+    secret: APP.secret,
+    host: "127.0.0.1",
+    port: String(port),
+    useTLS: false,
+    // 32 bytes in base64, for encrypted channels.
+    encryptionMasterKeyBase64: Buffer.alloc(32, 7).toString("base64"),
+  });
+}
+
 /** Starts a server on a free port with one app; `app` and `config` override what a test needs otherwise. */
 export async function startPipit(
   t: TestContext,
@@ -66,16 +80,7 @@ export async function startPipit(
     return server.close();
   });
   const port = server.address()?.port ?? 0;
-  const pusher = new Pusher({
-    appId: APP.id,
-    key: APP.key,
-    secret: APP.secret,
-    host: "127.0.0.1",
-    port: String(port),
-    useTLS: false,
-    // 32 bytes in base64, for encrypted channels.
-    encryptionMasterKeyBase64: Buffer.alloc(32, 7).toString("base64"),
-  });
+  const pusher = createBackend(port);
   return {
     server,
     port,

@@ -16,7 +16,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { COLUMNS, type Row, rowText } from "../chaos/row.ts";
 import { findAreas } from "./areas.ts";
-import { createRunner } from "./command.ts";
+import { createRunner, stopOnSignals } from "./command.ts";
 import { ensurePrograms, REDIS } from "./programs.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -26,12 +26,7 @@ const END = "<!-- end of the chaos table -->";
 const TEST_TIMEOUT_MS = 60 * 60_000;
 
 const runner = createRunner();
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => {
-    runner.stop();
-    process.exit(130);
-  });
-}
+stopOnSignals(runner);
 process.exitCode = await main();
 
 async function main(): Promise<number> {

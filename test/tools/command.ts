@@ -81,3 +81,14 @@ export function createRunner(): Runner {
     },
   };
 }
+
+/** Ctrl-C and SIGTERM end this process, and what it runs before. */
+export function stopOnSignals(runner: Runner, cleanUp: () => void = () => {}): void {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      runner.stop();
+      cleanUp();
+      process.exit(130);
+    });
+  }
+}

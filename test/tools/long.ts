@@ -11,7 +11,7 @@
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { type CommandResult, createRunner } from "./command.ts";
+import { type CommandResult, createRunner, stopOnSignals } from "./command.ts";
 import { ensurePrograms, REDIS } from "./programs.ts";
 
 interface LongTest {
@@ -90,12 +90,7 @@ const TESTS: readonly LongTest[] = [
 ];
 
 const runner = createRunner();
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => {
-    runner.stop();
-    process.exit(130);
-  });
-}
+stopOnSignals(runner);
 process.exitCode = await main();
 
 async function main(): Promise<number> {

@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findRedisTests } from "./areas.ts";
-import { createRunner, type Runner } from "./command.ts";
+import { createRunner, type Runner, stopOnSignals } from "./command.ts";
 import { createDebianRoot, DEBOOTSTRAP, type DebianRoot } from "./debian-root.ts";
 import { installNode } from "./node-binary.ts";
 import { ensurePrograms } from "./programs.ts";
@@ -40,13 +40,7 @@ const PLATFORMS: Readonly<Record<string, (folder: string) => Promise<void>>> = {
 const runner = createRunner();
 const cleanups: (() => void)[] = [];
 let debian13: Promise<DebianRoot> | undefined;
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => {
-    runner.stop();
-    cleanUp();
-    process.exit(130);
-  });
-}
+stopOnSignals(runner, cleanUp);
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(wanted: readonly string[]): Promise<number> {

@@ -9,7 +9,7 @@ import { existsSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { areaOf, findAreas, INTEGRATION, type TestArea, UNIT } from "./areas.ts";
-import { type CommandResult, createRunner } from "./command.ts";
+import { type CommandResult, createRunner, stopOnSignals } from "./command.ts";
 import { ensurePrograms, PROGRAMS } from "./programs.ts";
 
 interface Step {
@@ -34,12 +34,7 @@ const BIN = join(ROOT, "node_modules", ".bin");
 const runner = createRunner();
 const totals = new Map<string, number>();
 
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => {
-    runner.stop();
-    process.exit(130);
-  });
-}
+stopOnSignals(runner);
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(wanted: readonly string[]): Promise<number> {
