@@ -139,6 +139,20 @@ export function outboxContract(driver: string, open: OpenOutbox): void {
       assert.equal((await outbox.head(LANE, 10, 1e6)).events.length, 1);
     });
 
+    test("takes out of the stream what it is told to move, and nothing before or after it", async (t) => {
+      const { outbox } = await opened(t, ["a", "b", "c", "d"]);
+      const chosen = (await outbox.read(0, undefined, 10)).filter((_, at) => at === 1 || at === 2);
+      const result = await outbox.route(
+        0,
+        undefined,
+        routes(chosen, () => ["one"]),
+        NOTHING_UNDER_WAY,
+      );
+      assert.deepEqual(result, { left: 2, losses: [] });
+      assert.deepEqual(channelsOf((await outbox.head(LANE, 10, 1e6)).events), ["b", "c"]);
+      assert.deepEqual(channelsOf(await outbox.read(0, undefined, 10)), ["a", "d"]);
+    });
+
     test("holds what has no route, in order, and what follows of that app behind it", async (t) => {
       const { outbox, append } = await opened(t, ["a", "b"]);
       await routeAll(outbox, ({ channel }) => (channel === "a" ? undefined : ["one"]));
@@ -227,6 +241,15 @@ export function outboxContract(driver: string, open: OpenOutbox): void {
       const ids = events.map(({ id }) => id);
       for (let i = 0; i < 2; i++) assert.equal(await outbox.settle(LANE, ids), "settled");
       assert.deepEqual(channelsOf((await outbox.head(LANE, 10, 1e6)).events), ["c"]);
+    });
+
+    test("loses what is settled and nothing beside it, also when some of it is gone already", async (t) => {
+      const { outbox } = await routed(t, ["a", "b", "c", "d"]);
+      const ids = (await outbox.head(LANE, 3, 1e6)).events.map(({ id }) => id);
+      await outbox.bury(LANE, ids.slice(1, 2), "422");
+      assert.equal(await outbox.settle(LANE, ids), "settled");
+      assert.deepEqual(channelsOf((await outbox.head(LANE, 10, 1e6)).events), ["d"]);
+      assert.equal((await outbox.backlogs()).endpoints[0]?.events, 1);
     });
 
     test("gives nothing up before it has failed for the whole budget", async (t) => {
