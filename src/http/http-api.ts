@@ -11,8 +11,10 @@ export interface RequestHead {
   readonly origin: string | undefined;
   /** From `Content-Length`; undefined when absent (chunked, or no body). */
   readonly contentLength: number | undefined;
+  /** Only of OPTIONS. */
   readonly accessControlRequestHeaders: string | undefined;
-  readonly address: string;
+  /** Of the client, empty once the request is answered: found out when asked, which most requests do not need. */
+  readonly address: () => string;
 }
 
 /** An answer. `body` is JSON unless `contentType` says otherwise. */
@@ -29,8 +31,8 @@ export interface HttpAnswer {
 export interface BodyWanted {
   readonly route: string;
   readonly maxBodyBytes: number;
-  /** The answer to a body over `maxBodyBytes`. Counted as an answer when it is read: read it once, to send it. */
-  readonly tooLarge: HttpAnswer;
+  /** The answer to a body over `maxBodyBytes`. Counted as an answer: call it once, to send it. */
+  tooLarge(): HttpAnswer;
   /** `body` is only valid in this call: what is kept of it must be copied. */
   finish(body: Buffer): HttpAnswer | Promise<HttpAnswer>;
 }

@@ -111,14 +111,14 @@ describe("bodies", () => {
       origin: undefined,
       contentLength: undefined,
       accessControlRequestHeaders: undefined,
-      address: "127.0.0.1",
+      address: () => "127.0.0.1",
     });
     assert.ok(isBodyWanted(begun));
     assert.equal(begun.maxBodyBytes, 1_000_000);
     assert.equal(begun.route, "/apps/{id}/events");
     const { requests } = api.api.counters;
     assert.deepEqual(requests["/apps/{id}/events"], {});
-    assert.equal(begun.tooLarge.status, 413);
+    assert.equal(begun.tooLarge().status, 413);
     assert.deepEqual(requests["/apps/{id}/events"], { 413: 1 });
   });
 });
@@ -254,7 +254,7 @@ test("with drivers that answer later every route answers the same", async () => 
 
 test("with drivers that answer at once no promise is made", () => {
   const api = createTestApi();
-  const head = { origin: undefined, accessControlRequestHeaders: undefined, address: "" };
+  const head = { origin: undefined, accessControlRequestHeaders: undefined, address: () => "" };
   const begun = api.api.begin({
     ...head,
     method: "POST",

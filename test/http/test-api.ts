@@ -152,7 +152,7 @@ async function send(api: RestApi, options: TestRequest, nowS: number): Promise<T
     origin: undefined,
     contentLength: options.body === undefined ? undefined : body.length,
     accessControlRequestHeaders: undefined,
-    address: "127.0.0.1",
+    address: () => "127.0.0.1",
     ...head,
   });
   const answer = isBodyWanted(begun) ? await begun.finish(body) : begun;
