@@ -41,8 +41,10 @@ export interface Expected {
   readonly place: number;
   /** When it was, or is to be, decided, epoch ms. */
   readonly dueMs: number;
-  /** The same of the first event of its channel. */
-  readonly channelSinceMs: number;
+  /** The first event of its channel, if this is another. */
+  readonly first: Expected | undefined;
+  /** When it was known to be decided, epoch ms. */
+  owedMs: number | undefined;
   isOwed: boolean;
   cause: Expected | undefined;
 }
@@ -102,7 +104,7 @@ interface Place {
 export function createRecorder(): Recorder {
   const expected = new Map<string, Expected>();
   const conditional = new Set<Expected>();
-  const channels = new Map<string, { events: number; readonly sinceMs: number }>();
+  const channels = new Map<string, { events: number; readonly first: Expected }>();
   const places = new Map<string, Place>();
 
   function placeOf(endpointId: string): Place {
@@ -175,24 +177,27 @@ export function createRecorder(): Recorder {
       const key = nameOf(type, channel, detail);
       if (expected.has(key))
         throw new Error(`${key} is caused twice: nobody could tell them apart.`);
-      const { events: place, sinceMs } = channels.get(channel) ?? { events: 0, sinceMs: dueMs };
-      channels.set(channel, { events: place + 1, sinceMs });
+      const known = channels.get(channel);
       const event: Expected = {
         type,
         channel,
         key,
-        place,
+        place: known?.events ?? 0,
         dueMs,
-        channelSinceMs: sinceMs,
+        first: known?.first,
+        owedMs: undefined,
         isOwed: false,
         cause: undefined,
       };
+      if (known) known.events += 1;
+      else channels.set(channel, { events: 1, first: event });
       expected.set(key, event);
       return event;
     },
     owe(event) {
       if (event.isOwed) return;
       event.isOwed = true;
+      event.owedMs = Date.now();
       event.cause = undefined;
       conditional.delete(event);
       for (const place of places.values()) {

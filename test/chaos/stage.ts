@@ -66,8 +66,6 @@ const EVENT_TYPES = [
   "member_removed",
   "client_event",
 ] as const;
-/** Of a client's act until the node and Redis have it. */
-const ACT_MS = 100;
 /** A leave is decided when the grace is over. */
 const GRACE_MS = 3_000;
 /** Longer than a dead node's lease, with the grace. */
@@ -176,9 +174,11 @@ export function assertSound({ lost, invented, unordered, refused, events }: Verd
  * then is lost, or told under a second id, and what follows in channels that were occupied then.
  */
 export function assertConverged(verdict: Verdict, fromMs: number, toMs: number): void {
-  const isThen = (ms: number): boolean => ms >= fromMs - ACT_MS && ms <= toMs + GRACE_MS;
+  // It was decided at some time from the client's act until it was known.
+  const isThen = ({ dueMs, owedMs = dueMs }: Expected): boolean =>
+    Math.max(dueMs, owedMs) >= fromMs && dueMs <= toMs + GRACE_MS;
   const isExcused = (event: Expected | undefined): boolean =>
-    event !== undefined && (isThen(event.dueMs) || isThen(event.channelSinceMs));
+    event !== undefined && (isThen(event) || (event.first !== undefined && isThen(event.first)));
   const lost = verdict.lost.filter((event) => !isExcused(event)).map(({ key }) => key);
   const invented = verdict.invented.filter(({ event }) => !isExcused(event)).map(({ key }) => key);
   assert.deepEqual({ lost, invented }, { lost: [], invented: [] });
