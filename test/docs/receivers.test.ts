@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { describe, test } from "node:test";
+import { WEBHOOK_EVENT_TYPES } from "../../src/protocol/webhook-event.ts";
 import { startPipit } from "../support/pipit.ts";
 import { freePort } from "./free-port.ts";
 import { codeBlock, readPage } from "./pages.ts";
@@ -20,10 +21,13 @@ describe("a webhook receiver of the README", () => {
       const { url } = snippet;
       const program = await snippet.start();
 
-      const pipit = await startPipit(t, { webhooks: [{ url }] });
-      const client = await pipit.connect();
+      const webhooks = [{ url, event_types: [...WEBHOOK_EVENT_TYPES] }];
+      const pipit = await startPipit(t, { webhooks });
+      const client = await pipit.connect({ userId: "ann" });
       await client.subscribe("room");
       await program.says("channel_occupied room");
+      client.pusher.signin();
+      await program.says("user_online #ann");
 
       const body = '{"time_ms":1,"events":[{"name":"channel_vacated","channel":"forged"}]}';
       const sign = (text: string) => createHmac("sha256", "test-secret").update(text).digest("hex");
