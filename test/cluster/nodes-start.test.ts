@@ -62,7 +62,8 @@ test("SIGTERM ends a node that waits for Redis, quickly and with 0", async (t) =
 });
 
 test("a node whose Redis is killed lives on, and logs when that begins and when it ends", async (t) => {
-  const redis = await startRedis(t);
+  // With its data: after a loss reads would be refused for 25 s.
+  const redis = await startRedis(t, { args: ["--appendonly", "yes", "--appendfsync", "always"] });
   const node = await startPipitProcess(t, nodeConfig({}, { redis: { url: redis.url } }));
   const path = `/app/${APP.key}?protocol=7`;
   const socket = await openRawSocket(t, node.port, path);
