@@ -9,6 +9,7 @@ import type { Adapter } from "../adapters/adapter.ts";
 import type { CacheStore } from "../cache/cache-store.ts";
 import type { AddMemberResult, ChannelState } from "../channel-state/channel-state.ts";
 import type { Connection, Subscription } from "../connections/connection.ts";
+import { SmallMap } from "../connections/small-map.ts";
 import type { SubscribeCommand } from "../protocol/command.ts";
 import { presenceSucceededFrame, subscriptionSucceededFrame } from "../protocol/frame.ts";
 import type { Log } from "../protocol/log.ts";
@@ -90,9 +91,11 @@ export function createSubscribing(parts: SubscribingParts): Subscribing {
 
   function hear(connection: Connection, name: string, { kind, member }: Admission): void {
     const subscription: Subscription = { status: "pending", userId: member?.userId };
-    connection.subscriptions ??= new Map();
-    connection.subscriptions.set(name, subscription);
-    ask(connection, locals.hold(connection.app, name, kind), subscription, member);
+    const local = locals.hold(connection.app, name, kind);
+    connection.subscriptions ??= new SmallMap();
+    // The channel's own string: the command's would be kept for each connection, 40 bytes (npm run bench:heap).
+    connection.subscriptions.set(local.name, subscription);
+    ask(connection, local, subscription, member);
   }
 
   function ask(

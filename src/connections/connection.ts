@@ -1,5 +1,6 @@
 /** One connection: the record that every room above transport knows a client by. */
 import type { App } from "../apps/app.ts";
+import type { SmallMap } from "./small-map.ts";
 
 /**
  * The client's end as the rooms see it. Transport implements it; every method does nothing after the close,
@@ -45,7 +46,7 @@ export interface Connection {
   readonly app: App;
   readonly socket: Socket;
   /** By channel name. */
-  subscriptions: Map<string, Subscription> | undefined;
+  subscriptions: SmallMap<Subscription> | undefined;
   user: SignedInUser | undefined;
   /** Has signed in or joined a channel that needs auth. */
   isAuthorized: boolean;
