@@ -56,16 +56,14 @@ export function createRouting(parts: RoutingParts): MoveEvents {
   return async (partition, heldApp, placements, underWay) => {
     const apps = createNumbering();
     const endpoints = createNumbering();
-    const perEvent: (string | number)[] = [];
+    const perEvent: string[] = [];
     let expected = 0;
     for (const { route, placed } of placements) {
       const { appId } = placed.event;
       const { id, endpointIds } = route;
-      perEvent.push(placed.place, id, apps.of(appId), endpointIds?.length ?? -1);
-      for (const endpointId of endpointIds ?? []) {
-        perEvent.push(endpoints.of(laneName(appId, endpointId)));
-        expected += 1;
-      }
+      const numbers = endpointIds?.map((endpointId) => endpoints.of(laneName(appId, endpointId)));
+      perEvent.push(placed.place, id, `${apps.of(appId)},${numbers?.join(",") ?? "-"}`);
+      expected += numbers?.length ?? 0;
     }
     const appIds = apps.names();
     const names = endpoints.names();

@@ -12,8 +12,8 @@
 -- ARGV  1 owner   2 most events of a lane  3 most dead letters of an endpoint  4 held app, "" for the stream
 --       5 number of apps  6 number of endpoints
 --       7…        the apps, the endpoints, for each endpoint how many events of its lane's head are being read or
---                 sent, then for each event, in the order of the source: its place in it, its id, the number of
---                 its app, how many lanes (-1: hold it), their numbers
+--                 sent, then for each event, in the order of the source: its place in it, its id, and its route:
+--                 the number of its app and those of its lanes, with commas; "<app>,-": hold it
 -- reply -1 another owns the partition, or its epoch is another; else events left in the source, how many were put
 --       into lanes, then for each bound that was hit: number of the app or, negative, of the endpoint, events
 --       moved to the dead letters, events dropped
@@ -30,12 +30,7 @@ if meta and heldApp == "" and ARGV[first] then
   if string.match(ARGV[first + 1], "^%d+") ~= epoch then return -1 end
 end
 
-local at, last = first, ""
-while at <= #ARGV do
-  last = ARGV[at]
-  at = at + 4 + math.max(tonumber(ARGV[at + 3]), 0)
-end
-local oldest = last == "" and {} or redis.call("XRANGE", source, "-", last)
+local oldest = #ARGV < first and {} or redis.call("XRANGE", source, "-", ARGV[#ARGV - 2])
 local entries = {}
 for _, entry in ipairs(oldest) do entries[entry[1]] = entry[2] end
 
@@ -53,20 +48,29 @@ local function mustWait(app)
   return isHeld[app]
 end
 
-at = first
-while at <= #ARGV do
-  local place, id, app, count = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
+local routes = {}
+local function routeOf(text)
+  if not routes[text] then
+    local numbers = {}
+    for number in string.gmatch(text, "%d+") do numbers[#numbers + 1] = tonumber(number) end
+    routes[text] = { app = table.remove(numbers, 1), endpoints = numbers, holds = string.sub(text, -1) == "-" }
+  end
+  return routes[text]
+end
+
+for at = first, #ARGV, 3 do
+  local place, id, route = ARGV[at], ARGV[at + 1], routeOf(ARGV[at + 2])
   local entry = entries[place]
   if entry then
     local channel, kind, json = field(entry, 3, "c"), field(entry, 5, "t"), field(entry, 7, "j")
+    local app = route.app
     -- Whose earlier events are held waits behind them.
-    if count < 0 or heldApp == "" and mustWait(app) then
+    if route.holds or heldApp == "" and mustWait(app) then
       redis.call("XADD", KEYS[6 + app], "*", "i", id, "c", channel, "t", kind, "j", json)
       if not touchedHolds[app] then redis.call("SADD", holds, ARGV[6 + app]) end
       isHeld[app], touchedHolds[app] = true, true
     else
-      for i = 1, count do
-        local endpoint = tonumber(ARGV[at + 3 + i])
+      for _, endpoint in ipairs(route.endpoints) do
         redis.call("XADD", KEYS[6 + apps + endpoint], "*", "i", id, "c", channel, "t", kind, "j", json)
         touchedLanes[endpoint] = true
         enqueued = enqueued + 1
@@ -74,7 +78,6 @@ while at <= #ARGV do
     end
     moved[#moved + 1] = place
   end
-  at = at + 4 + math.max(count, 0)
 end
 
 local left = redis.call("XLEN", source) - #moved
