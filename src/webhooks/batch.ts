@@ -19,9 +19,9 @@ export function deliveryId(
   endpointId: string,
   events: readonly OutboxEvent[],
 ): string {
-  const hash = createHash("sha256").update(`${appId}\n${endpointId}`);
-  for (const { id } of events) hash.update(`\n${id}`);
-  return hash.digest("hex").slice(0, 32);
+  // Hashed at once: a call for each id takes longer than the hash.
+  const named = [appId, endpointId, ...events.map(({ id }) => id)].join("\n");
+  return createHash("sha256").update(named).digest("hex").slice(0, 32);
 }
 
 export interface AttemptHeaders {

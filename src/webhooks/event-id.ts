@@ -32,6 +32,12 @@ export function createEventIds(epochMs: number, partition: number): EventIds {
 
 /** Negative when `a` was decided before `b`, which must belong to the same partition. */
 export function compareEventIds(a: string, b: string): number {
+  // Numbers that are as long as each other are ordered as texts are, and nearly all are.
+  const isAligned =
+    a.length === b.length &&
+    a.indexOf("-") === b.indexOf("-") &&
+    a.lastIndexOf("-") === b.lastIndexOf("-");
+  if (isAligned) return a < b ? -1 : Number(a > b);
   const left = a.split("-").map(Number);
   const right = b.split("-").map(Number);
   for (const part of [0, 2, 3]) {
