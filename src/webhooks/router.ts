@@ -12,8 +12,9 @@ import { createRouteResults } from "./route-results.ts";
 const EVENTS_PER_ROUND = 200;
 
 /**
- * For each partition that had a turn the next ones wait so long, at most a batching window: what comes in a rush
- * gathers, so that a turn moves several events, and what comes alone does not wait.
+ * For each partition that had a turn the next ones wait so long, at most two batching windows: what comes in a rush
+ * gathers, so that a turn moves several events. Batches are full then and wait for no window, so that an event
+ * waits one window either way; and what comes alone is routed at once.
  */
 const REST_PER_TURN_MS = 2;
 
@@ -101,7 +102,7 @@ export function createRouter(
     cancelTurns = undefined;
     const woken = partitions.filter(({ needsTurn }) => needsTurn);
     const { enabled, windowMs } = context.settings.batching;
-    restUntilMs = now() + (enabled ? Math.min(windowMs, woken.length * REST_PER_TURN_MS) : 0);
+    restUntilMs = now() + (enabled ? Math.min(2 * windowMs, woken.length * REST_PER_TURN_MS) : 0);
     for (const each of woken) takeTurnOrClaim(each);
   }
 
