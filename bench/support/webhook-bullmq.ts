@@ -6,9 +6,9 @@ import type { OutboxEvent } from "../../src/webhooks/outbox.ts";
 import { endpoint } from "../../test/webhooks/fixtures.ts";
 import {
   APP,
-  type Consumer,
   channelOf,
   KEY,
+  type Part,
   SIGNING_KEY,
   type WebhookServer,
   type WebhookSide,
@@ -30,7 +30,7 @@ interface JobData {
 export async function openBullmqSide(
   server: WebhookServer,
   prefix: string,
-  consumer: Consumer,
+  part: Part,
 ): Promise<WebhookSide> {
   const connection = { host: "127.0.0.1", port: server.port, maxRetriesPerRequest: null };
   const queue = new Queue<JobData>(QUEUE, {
@@ -47,7 +47,7 @@ export async function openBullmqSide(
   const counts = { posts: 0 };
   let adding: Promise<unknown>[] = [];
   const worker =
-    consumer === "one"
+    part === "move"
       ? new Worker<JobData>(
           QUEUE,
           async ({ id = "", data, timestamp }) => {
@@ -65,7 +65,6 @@ export async function openBullmqSide(
       const event = channelEvent("channel_occupied", channel);
       adding.push(queue.add("event", { appId: APP, channel, ...event }));
     },
-    writeOnly: undefined,
     async added() {
       const waiting = adding;
       adding = [];

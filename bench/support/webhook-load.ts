@@ -29,7 +29,7 @@ export async function measureMove(
   const delivered = (): number => side.delivered() - before.delivered;
   const startedMs = performance.now();
   const cost = await measureCost(server, count, async () => {
-    await addPaced(side, side.add, rate, count, delivered);
+    await addPaced(side, rate, count, delivered);
     await until("all events are delivered", () => delivered() >= count, WAIT_MS);
   });
   const seconds = (performance.now() - startedMs) / 1_000;
@@ -38,23 +38,18 @@ export async function measureMove(
   return { ...cost, perSecond: count / seconds, eventsPerPost };
 }
 
-/** What the writes alone cost that decide events, when no event comes of them. */
-export async function measureWrites(
+/** Adds `count` events, or writes what decides them, of which nobody takes any. */
+export function measureWrites(
   server: WebhookServer,
   side: WebhookSide,
   rate: Rate,
   count: number,
 ): Promise<Cost> {
-  const { writeOnly } = side;
-  if (writeOnly === undefined) return { nodesUs: 0, redisUs: 0 };
-  for (let number = 0; number < count; number += 1) side.add(number);
-  await side.added();
-  return measureCost(server, count, () => addPaced(side, writeOnly, rate, count, () => count));
+  return measureCost(server, count, () => addPaced(side, rate, count, () => count));
 }
 
 async function addPaced(
   side: WebhookSide,
-  add: (number: number) => void,
   rate: Rate,
   count: number,
   delivered: () => number,
@@ -66,7 +61,7 @@ async function addPaced(
         ? Math.min(number + BURST, delivered() + MAX_ON_THEIR_WAY)
         : Math.ceil((rate * (performance.now() - startedMs)) / 1_000);
     const isFull = due <= number;
-    for (; number < Math.min(count, due); number += 1) add(number);
+    for (; number < Math.min(count, due); number += 1) side.add(number);
     // Without a rate it waits only when too many are on their way: a loop would cost what is measured.
     await (rate === undefined && !isFull ? nextTurn() : delay(TICK_MS));
   }

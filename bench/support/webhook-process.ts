@@ -8,7 +8,7 @@ import { type Cost, measureCost } from "./cost.ts";
 import { openBullmqSide } from "./webhook-bullmq.ts";
 import { measureMove, measureWrites } from "./webhook-load.ts";
 import { openPipitSide } from "./webhook-pipit.ts";
-import type { Consumer, WebhookServer, WebhookSide } from "./webhook-side.ts";
+import type { Part, WebhookServer, WebhookSide } from "./webhook-side.ts";
 import type { Task } from "./webhook-task.ts";
 
 const OPENERS = { pipit: openPipitSide, bullmq: openBullmqSide };
@@ -37,22 +37,22 @@ process.on("disconnect", () => process.exit(0));
 async function run(task: Task): Promise<Cost> {
   switch (task.kind) {
     case "idle":
-      return alone("one", async () => {
+      return alone("move", async () => {
         // The first looks are over.
         await delay(1_000);
         return measureCost(server, task.seconds, () => delay(task.seconds * 1_000));
       });
     case "move":
-      return alone("one", (side) => measureMove(server, side, task.rate, task.count));
+      return alone("move", (side) => measureMove(server, side, task.rate, task.count));
     case "writes":
-      return alone("none", (side) => measureWrites(server, side, task.rate, task.count));
+      return alone("writes", (side) => measureWrites(server, side, task.rate, task.count));
   }
 }
 
 /** On an empty Redis, with nobody else open. */
-async function alone<T>(consumer: Consumer, use: (side: WebhookSide) => Promise<T>): Promise<T> {
+async function alone<T>(part: Part, use: (side: WebhookSide) => Promise<T>): Promise<T> {
   runs += 1;
-  const side = await open(server, `run-${runs}:`, consumer);
+  const side = await open(server, `run-${runs}:`, part);
   try {
     return await use(side);
   } finally {

@@ -9,8 +9,6 @@ export interface WebhookSide {
   readonly name: string;
   /** Puts `channel_occupied` of channel `number` into the queue. What comes in one turn may go together. */
   add(number: number): void;
-  /** Writes what decides such an event, in a case in which none comes of it; undefined: nothing is written. */
-  readonly writeOnly: ((number: number) => void) | undefined;
   /** Resolves when all that is in Redis. Rejects when something could not be written. */
   added(): Promise<void>;
   /** Events that the receiver took, repeats included. */
@@ -20,8 +18,11 @@ export interface WebhookSide {
   close(): Promise<void>;
 }
 
-/** `none`: nobody takes out of the queue, so that what putting in costs is seen alone. */
-export type Consumer = "one" | "none";
+/**
+ * What is measured: `move` events from their decision to the receiver, or the `writes` alone that decide them, in
+ * which no event enters the queue and which nobody takes anything out of.
+ */
+export type Part = "move" | "writes";
 
 export const APP = "1";
 export const KEY = "bench-key";

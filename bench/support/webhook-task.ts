@@ -5,7 +5,7 @@ export type Rate = number | undefined;
 
 /**
  * `idle`: nothing happens for so many seconds, and the cost is per second. `move`: events go from their decision to
- * the receiver. `writes`: what decides them is written, in a case in which no event comes of it.
+ * the receiver. `writes`: what decides them is written, and no event comes of it.
  */
 export type Task =
   | { readonly kind: "idle"; readonly seconds: number }
