@@ -42,6 +42,8 @@ export interface CacheSizes {
   readonly entries: number;
   readonly bytes: number;
   readonly evictions: number;
+  /** Cache channels found empty of which too many were remembered: their cache_miss may come twice. */
+  readonly forgottenMissEpisodes: number;
 }
 
 /** What drivers are given by the composition root. */

@@ -45,7 +45,7 @@ export function createMemoryDrivers(config: Config, parts: DriverParts): Drivers
     async close() {},
     mayServe: () => true,
     problems: () => [],
-    cacheSizes: () => ({ ...cache.sizes(), evictions: cache.counters.evictions }),
+    cacheSizes: () => ({ ...cache.sizes(), ...cache.counters }),
     cluster: () => undefined,
   };
 }

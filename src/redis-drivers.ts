@@ -85,6 +85,7 @@ export function createRedisDrivers(
       topics: bus.topics,
       bus: bus.counters,
       adapter: adapter.counters,
+      reports: counts.counters,
       state: state.counters,
       outbox: {
         partitions: outbox.partitions,

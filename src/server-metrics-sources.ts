@@ -12,6 +12,8 @@ import type {
 } from "./observability/metrics-sources.ts";
 import type { TransportCounters } from "./transport/counters.ts";
 import { VERSION } from "./version.ts";
+import type { LastDeliveries } from "./webhooks/last-deliveries.ts";
+import type { NameLookups } from "./webhooks/name-lookups.ts";
 import type { EndpointReport, Webhooks } from "./webhooks/webhooks.ts";
 
 export interface MetricsParts {
@@ -28,6 +30,8 @@ export interface MetricsParts {
   readonly cacheSizes: Drivers["cacheSizes"];
   readonly cluster: Drivers["cluster"];
   readonly webhooks: Webhooks;
+  readonly nameLookups: NameLookups["counters"];
+  readonly lastDeliveries: LastDeliveries["counters"];
 }
 
 /** Refusals that mean a limit was hit, by the label that the metric gives them. */
@@ -69,6 +73,9 @@ export function metricsSources(parts: MetricsParts): ServerMetricsSources {
       ["http_rate", http.rateLimited],
       ["frame_size", transport.framesTooLarge],
       ["early_frames", transport.earlyFramesDropped],
+      ["cache_miss_episodes", parts.cacheSizes()?.forgottenMissEpisodes ?? 0],
+      ["webhook_names", parts.nameLookups.refused],
+      ["webhook_last_deliveries", parts.lastDeliveries.forgotten],
     ]);
     for (const limit of CAPACITY_LIMITS) hit.set(limit, channels.capacityHit.get(limit) ?? 0);
     for (const [refusal, limit] of Object.entries(LIMITS_BY_REFUSAL)) {
@@ -125,6 +132,7 @@ export function metricsSources(parts: MetricsParts): ServerMetricsSources {
       http_unavailable: http.unavailable,
       http_internal: http.failed,
       connection_internal: transport.faults,
+      webhook_name_lookup: parts.nameLookups.hung,
     }),
     httpRequests: () => http.requests as Record<string, Record<string, number>>,
     cache: parts.cacheSizes,

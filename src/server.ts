@@ -41,6 +41,7 @@ import {
 import { takeLeave } from "./server-stop.ts";
 import { createTransport } from "./transport/transport.ts";
 import { VERSION } from "./version.ts";
+import { createHttpTarget } from "./webhooks/http-target.ts";
 import { createLastDeliveries } from "./webhooks/last-deliveries.ts";
 import { createWebhooks } from "./webhooks/webhooks.ts";
 
@@ -137,10 +138,13 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
     memoryThresholdPercent: config.http.accept_traffic_memory_threshold,
   });
   const lastDeliveries = createLastDeliveries(now);
+  const settings = webhookSettings(config);
+  const target = createHttpTarget({ now, rules: settings.targets });
   const webhooks = createWebhooks({
     apps,
     outbox,
-    settings: webhookSettings(config),
+    target,
+    settings,
     now,
     random: Math.random,
     log: room("webhooks"),
@@ -181,6 +185,8 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
       cacheSizes: drivers.cacheSizes,
       cluster: drivers.cluster,
       webhooks,
+      nameLookups: target.lookups,
+      lastDeliveries: lastDeliveries.counters,
     }),
   );
   const metrics = config.metrics.enabled

@@ -1,4 +1,4 @@
-/** How a node stands in its cluster: Redis, the messages between nodes, the state that nodes share. */
+/** How a node stands in its cluster: Redis, and the messages between nodes. */
 import type { ClusterSample } from "./cluster-sample.ts";
 import type { HistogramDefinition, Reading, Sample } from "./metrics-registry.ts";
 import { type ServerMetric, samplesBy } from "./server-metric.ts";
@@ -67,6 +67,12 @@ export const CLUSTER_METRICS: readonly ServerMetric[] = [
   ),
   clusterMetric(
     "counter",
+    "redis_subscribe_failures_total",
+    "Times that a topic could not be heard: who wanted it waits, or is told so.",
+    ({ bus }) => bus.subscribeFailures,
+  ),
+  clusterMetric(
+    "counter",
     "redis_probe_failures_total",
     "Connections to Redis that looked alive and were not.",
     ({ bus }) => bus.probeFailures,
@@ -106,84 +112,9 @@ export const CLUSTER_METRICS: readonly ServerMetric[] = [
   ),
   clusterMetric(
     "counter",
-    "state_operations_total",
-    "Operations on the state that nodes share, by kind, once Redis has acknowledged them.",
-    ({ state }) =>
-      samplesBy("kind", {
-        write: state.writes,
-        count: state.countSteps,
-        join: state.joinSteps,
-        leave: state.leaveSteps,
-        record: state.recordSteps,
-        heartbeat: state.heartbeats,
-        read_members: state.rosterReads,
-      }),
-    "kind",
-  ),
-  clusterMetric(
-    "counter",
-    "state_failures_total",
-    "Operations on the shared state that failed, by kind: unavailable was answered with 503, the others are tried again.",
-    ({ state }) =>
-      samplesBy("kind", {
-        write: state.writeFailures,
-        heartbeat: state.heartbeatFailures,
-        sweep: state.sweepFailures,
-        reap: state.reapFailures,
-        unavailable: state.unavailable,
-      }),
-    "kind",
-  ),
-  clusterMetric(
-    "gauge",
-    "state_backlog_channels",
-    "Channels of which something is still to be told to the shared state.",
-    ({ health }) => health.backlog,
-  ),
-  clusterMetric(
-    "gauge",
-    "state_failing_partitions",
-    "Partitions of the shared state that cannot be written just now.",
-    ({ health }) => health.failingPartitions,
-  ),
-  clusterMetric(
-    "gauge",
-    "state_lease_age_seconds",
-    "How long ago the oldest of this node's leases was renewed: other nodes clean up after it at 15.",
-    ({ health }) => (health.leaseAgeMs === undefined ? [] : health.leaseAgeMs / 1e3),
-  ),
-  clusterMetric(
-    "counter",
-    "state_replays_total",
-    "Times that this node told everything it holds in a partition anew: it was taken for dead, or Redis had lost something.",
-    ({ state }) => state.reincarnations,
-  ),
-  clusterMetric(
-    "counter",
-    "state_losses_total",
-    "Losses of Redis that this node noticed in a partition, by what was lost: all, or the last writes.",
-    ({ state }) => samplesBy("lost", { all: state.stateLosses, writes: state.writeLosses }),
-    "lost",
-  ),
-  clusterMetric(
-    "counter",
-    "state_reaped_nodes_total",
-    "Partitions in which this node has cleaned up after a node that was gone.",
-    ({ state }) => state.nodesReaped,
-  ),
-  clusterMetric(
-    "counter",
-    "state_reaped_channels_total",
-    "Channels out of which this node has taken a node that was gone.",
-    ({ state }) => state.channelsReaped,
-  ),
-  clusterMetric(
-    "counter",
-    "state_dropped_total",
-    "What was given up because too much waited, by what: webhook events, or leaves to be told after a loss.",
-    ({ state }) =>
-      samplesBy("what", { webhook_events: state.recordsDropped, leaves: state.leavesForgotten }),
-    "what",
+    "node_report_failures_total",
+    "Reports of this node's connections that did not reach the others, for the max_connections of apps.",
+    ({ reports }) => reports.failures,
   ),
 ];
 

@@ -19,6 +19,7 @@ export interface ClusterSample {
     readonly received: number;
     readonly unknownMessages: number;
     readonly unheardMessages: number;
+    readonly subscribeFailures: number;
     readonly resubscriptions: number;
     readonly probeFailures: number;
   };
@@ -29,6 +30,8 @@ export interface ClusterSample {
     readonly clientEventFailures: number;
     readonly publishFailures: number;
   };
+  /** Of this node's connections, to the other nodes. */
+  readonly reports: { readonly failures: number };
   readonly state: StateCounts;
   readonly outbox: OutboxSample;
   /** Now. */
@@ -81,6 +84,11 @@ export interface StateCounts {
   readonly reapFailures: number;
   readonly recordsDropped: number;
   readonly leavesForgotten: number;
+  readonly collapses: number;
   readonly rosterReads: number;
+  readonly rosterGaps: number;
+  readonly versionWaits: number;
+  readonly foreignEpochs: number;
+  readonly rosterOverflows: number;
   readonly unavailable: number;
 }

@@ -5,6 +5,7 @@ import type { HistogramDefinition, MetricsRegistry } from "./metrics-registry.ts
 import type { ServerMetricsSources } from "./metrics-sources.ts";
 import { OUTBOX_METRICS } from "./outbox-metrics.ts";
 import { OWN_METRICS } from "./own-metrics.ts";
+import { STATE_METRICS } from "./state-metrics.ts";
 import { WEBHOOK_METRICS } from "./webhook-metrics.ts";
 
 /** What rooms call for each observation; everything else is read at scrape time. */
@@ -37,6 +38,7 @@ const ALL_METRICS = [
   ...OWN_METRICS,
   ...WEBHOOK_METRICS,
   ...CLUSTER_METRICS,
+  ...STATE_METRICS,
   ...OUTBOX_METRICS,
 ];
 

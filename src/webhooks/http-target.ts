@@ -12,7 +12,7 @@ import {
 import { errorCode } from "./context.ts";
 import { type LookUpDirectly, lookUpDirectly } from "./direct-lookup.ts";
 import { createGuardedConnector } from "./guarded-connector.ts";
-import { createNameLookups, type Resolve } from "./name-lookups.ts";
+import { createNameLookups, type NameLookups, type Resolve } from "./name-lookups.ts";
 import type { Answer, Attempt, Target } from "./target.ts";
 import { after, type Now } from "./timer.ts";
 
@@ -41,7 +41,12 @@ export interface HttpTargetParts {
   readonly now: Now;
 }
 
-export function createHttpTarget(parts: HttpTargetParts): Target {
+export interface HttpTarget extends Target {
+  /** Of the look-ups of all endpoints' names. */
+  readonly lookups: NameLookups["counters"];
+}
+
+export function createHttpTarget(parts: HttpTargetParts): HttpTarget {
   const { rules = LENIENT_RULES } = parts;
   const policy = createAddressPolicy(rules);
   const lookups = createNameLookups({
@@ -114,6 +119,7 @@ export function createHttpTarget(parts: HttpTargetParts): Target {
         signal.removeEventListener("abort", giveUp);
       }
     },
+    lookups: lookups.counters,
     forget,
     async close() {
       const open = [...pools.values()];

@@ -107,4 +107,8 @@ test("every limit that was hit is counted by its name", async (t) => {
   assert.equal(read("pipit_limits_hit_total", { limit: "node_connections", port }), 0);
   assert.equal(read("pipit_limits_hit_total", { limit: "connections_per_address", port }), 0);
   assert.equal(read("pipit_limits_hit_total", { limit: "frame_size", port }), 1);
+  for (const limit of ["cache_miss_episodes", "webhook_names", "webhook_last_deliveries"]) {
+    assert.equal(read("pipit_limits_hit_total", { limit, port }), 0, limit);
+  }
+  assert.equal(read("pipit_failures_total", { operation: "webhook_name_lookup", port }), 0);
 });

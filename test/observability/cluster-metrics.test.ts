@@ -41,6 +41,13 @@ describe("cluster metrics", () => {
     assert.equal(value("state_failures_total", { kind: "unavailable" }), 25);
     assert.equal(value("state_failures_total", { kind: "sweep" }), 121);
     assert.equal(value("state_failures_total", { kind: "reap" }), 122);
+    assert.equal(value("redis_subscribe_failures_total"), 34);
+    assert.equal(value("node_report_failures_total"), 35);
+    assert.equal(value("state_collapses_total"), 36);
+    assert.equal(value("state_rereads_total", { reason: "missed" }), 37);
+    assert.equal(value("state_rereads_total", { reason: "late" }), 38);
+    assert.equal(value("state_rereads_total", { reason: "foreign_epoch" }), 39);
+    assert.equal(value("state_failures_total", { kind: "follow_members" }), 40);
     assert.equal(value("state_backlog_channels"), 26);
     assert.equal(value("state_lease_age_seconds"), 4.5);
     assert.equal(value("state_losses_total", { lost: "writes" }), 19);

@@ -58,6 +58,7 @@ export function sampleSources(): ServerMetricsSources {
         received: 60,
         unknownMessages: 1,
         unheardMessages: 2,
+        subscribeFailures: 34,
         resubscriptions: 3,
         probeFailures: 4,
       },
@@ -68,6 +69,7 @@ export function sampleSources(): ServerMetricsSources {
         clientEventFailures: 7,
         publishFailures: 8,
       },
+      reports: { failures: 35 },
       state: {
         writes: 9,
         countSteps: 10,
@@ -86,7 +88,12 @@ export function sampleSources(): ServerMetricsSources {
         reapFailures: 122,
         recordsDropped: 22,
         leavesForgotten: 23,
+        collapses: 36,
         rosterReads: 24,
+        rosterGaps: 37,
+        versionWaits: 38,
+        foreignEpochs: 39,
+        rosterOverflows: 40,
         unavailable: 25,
       },
       outbox: {
