@@ -2,6 +2,7 @@
 import type { ChannelState } from "./channel-state/channel-state.ts";
 import type { Channels } from "./channels/channels.ts";
 import type { Drivers } from "./drivers.ts";
+import { within } from "./webhooks/timer.ts";
 import type { Webhooks } from "./webhooks/webhooks.ts";
 
 export interface StoppingParts {
@@ -24,18 +25,9 @@ export async function takeLeave(parts: StoppingParts): Promise<void> {
   const { channels, drivers, state, webhooks, graceMs, now } = parts;
   const deadlineMs = now() + graceMs;
   const drainMs = graceMs * DRAIN_SHARE;
+  // What a Redis that hangs does not answer ends when its connections are closed.
   const left = within(Math.max(MIN_LEAVE_MS, drainMs), drivers.leave());
   await Promise.all([channels.drain(drainMs), left]);
   await within(Math.max(MIN_LEAVE_MS, deadlineMs - now()), state.close());
   await webhooks.close(Math.max(0, deadlineMs - now()));
-}
-
-/** Done with `work`, or after `ms` when it takes longer: it ends with what it waits for, when that is closed. */
-async function within(ms: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work, timeout]);
-  clearTimeout(timer);
 }

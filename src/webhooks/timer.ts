@@ -11,3 +11,13 @@ export const after: After = (delayMs, run) => {
   const timer = setTimeout(run, delayMs);
   return () => clearTimeout(timer);
 };
+
+/** Done with `work`, or after `ms` when it takes longer. It goes on then. */
+export async function within(ms: number, work: Promise<void>, later: After = after): Promise<void> {
+  let cancel = () => {};
+  const deadline = new Promise<void>((resolve) => {
+    cancel = later(ms, resolve);
+  });
+  await Promise.race([work, deadline]);
+  cancel();
+}

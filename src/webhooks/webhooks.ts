@@ -13,7 +13,7 @@ import type { Backlog, DeadLetter } from "./outbox.ts";
 import { createRouter, type Router } from "./router.ts";
 import type { WebhookSettings } from "./settings.ts";
 import type { Target } from "./target.ts";
-import { type After, type Now, after as realAfter } from "./timer.ts";
+import { type After, type Now, after as realAfter, within } from "./timer.ts";
 import type { WholeOutbox } from "./whole-outbox.ts";
 
 export interface WebhooksParts {
@@ -148,10 +148,10 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
 
   async function stop(deadlineMs: number): Promise<readonly Undelivered[]> {
     const startedMs = now();
-    if (isStarted && deadlineMs > 0) await within(deadlineMs, lastWork());
+    if (isStarted && deadlineMs > 0) await within(deadlineMs, lastWork(), context.after);
     if (outbox.isDurable) {
       const leftMs = Math.max(LEAST_LEAVE_MS, startedMs + deadlineMs - now());
-      await within(leftMs, endWork());
+      await within(leftMs, endWork(), context.after);
     } else await endWork();
     await context.target.close();
     const rest = outbox.isDurable ? [] : await undelivered();
@@ -175,15 +175,6 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
     await router.finish();
     delivery.hurry();
     await delivery.drained();
-  }
-
-  async function within(deadlineMs: number, work: Promise<void>): Promise<void> {
-    let cancel: (() => void) | undefined;
-    const deadline = new Promise<void>((resolve) => {
-      cancel = context.after(deadlineMs, resolve);
-    });
-    await Promise.race([work, deadline]);
-    cancel?.();
   }
 
   async function undelivered(): Promise<Undelivered[]> {
