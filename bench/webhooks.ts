@@ -8,6 +8,7 @@
  * time of this process and of Redis. Every delivery is counted too: one too few or too many fails the run. Loopback;
  * ends by itself within some minutes and writes bench/results/webhooks.{md,json}.
  */
+import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { startRedis } from "../test/support/redis-server.ts";
@@ -31,10 +32,13 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const MAX_ROUNDS = 20;
 /** At saturation. */
 const EVENTS_AT_ONCE = 15_000;
-const WARM_UP = 20_000;
+/** A server runs for days: what V8 has not compiled yet costs twice as much. */
+const WARM_UP = 60_000;
+const WARM_UP_RATE = 5_000;
 const IDLE_S = 10;
 
 process.chdir(ROOT);
+execFileSync("npm", ["run", "--silent", "build"], { stdio: "inherit" });
 const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "5" },
@@ -56,8 +60,10 @@ const runners = names.map((name) => startRunner(name, server.url));
 
 try {
   for (const runner of runners) {
-    await runner.writes(undefined, WARM_UP);
+    await runner.writes(undefined, WARM_UP / 2);
     await runner.move(undefined, WARM_UP);
+    await runner.writes(WARM_UP_RATE, WARM_UP / 3);
+    await runner.move(WARM_UP_RATE, WARM_UP / 2);
     const cost = await runner.idle(IDLE_S);
     idle.set(runner.name, cost);
     console.log(`idle  ${runner.name}  ${shareText(cost.nodesUs)} + ${shareText(cost.redisUs)}`);
@@ -159,7 +165,7 @@ async function report(): Promise<void> {
     command: `npm run bench:webhooks -- --rounds ${rounds} --seconds ${seconds}`,
     method:
       `CPU time in µs per event, of the node and of Redis: median of ${rounds} rounds (lowest–highest), in turns on one ` +
-      "Redis, each side in a process of its own. It goes from the decision to the receiver's 200: the node's is that " +
+      "Redis, each side in a process of its own that is warm. It goes from the decision to the receiver's 200: the node's is that " +
       "of the process where events are decided, queued, dispatched, signed and taken by a function that answers 200 " +
       "at once. Connections to receivers are in neither figure; Pipit needs one POST where BullMQ needs as many as " +
       "the last column says.\n\n" +

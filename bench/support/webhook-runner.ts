@@ -16,10 +16,13 @@ export interface Runner {
   close(): void;
 }
 
+const BUILT_MODULES = new URL("built-modules.mjs", import.meta.url).href;
 const PROGRAM = fileURLToPath(new URL("webhook-process.ts", import.meta.url));
 
+/** What is measured is what `npm run build` has made of src/ last. */
 export function startRunner(name: SideName, redisUrl: string): Runner {
-  const child = fork(PROGRAM, [name, redisUrl], { execArgv: ["--import", "tsx"] });
+  const execArgv = ["--import", "tsx", "--import", BUILT_MODULES];
+  const child = fork(PROGRAM, [name, redisUrl], { execArgv });
 
   const ended = once(child, "exit").then(([code]) => {
     throw new Error(`${name} has ended with ${code}.`);
