@@ -29,9 +29,10 @@ export interface Call {
   readonly calls: readonly Call[];
 }
 
-const IDLE = new Set(["(idle)"]);
+/** No work of the server: waiting, and the profiler's own start, which is a call of the inspector. */
+const IDLE = new Set(["(idle)", "dispatch"]);
 
-/** The whole tree, the time in which the process waited left out. */
+/** The whole tree, the time in which the process did not work left out. */
 export function callTree(profile: CpuProfile): Call {
   const selfUs = selfTimeById(profile);
   const byId = new Map(profile.nodes.map((node) => [node.id, node]));
@@ -50,7 +51,7 @@ export function callTree(profile: CpuProfile): Call {
   return build(root);
 }
 
-/** Functions by the time spent in themselves, most first; `share` of the time that was not idle. */
+/** Functions by the time spent in themselves, most first; `share` of the time that it worked. */
 export function selfTimes(profile: CpuProfile): readonly { name: string; share: number }[] {
   const selfUs = selfTimeById(profile);
   const byName = new Map<string, number>();
