@@ -1,4 +1,5 @@
 /** The steps of one write: how they are gathered, what their acknowledgement means, what is left of lost ones. */
+import type { RecentArrivals } from "./redis-recent-arrivals.ts";
 import type { RecentLeaves } from "./redis-recent-leaves.ts";
 import type { RedisStateCounters } from "./redis-state-context.ts";
 import { countSteps, type Step, type TrackedChannel, takeSteps } from "./redis-tracked-channel.ts";
@@ -42,6 +43,7 @@ export function gatherSteps(
 export interface Acknowledgement {
   readonly counters: RedisStateCounters;
   readonly leaves: RecentLeaves;
+  readonly arrivals: RecentArrivals;
   /** When a leave that was acknowledged now is due, epoch ms. */
   readonly dueMs: number;
   /** When Redis was last known to have the state. */
@@ -52,7 +54,7 @@ export interface Acknowledgement {
 export function acknowledge(
   { channel, step }: FlightStep,
   reply: StepReply,
-  { counters, leaves, dueMs, knownMs }: Acknowledgement,
+  { counters, leaves, arrivals, dueMs, knownMs }: Acknowledgement,
 ): void {
   const { appId, name } = channel;
   channel.inFlight -= 1;
@@ -61,9 +63,15 @@ export function acknowledge(
       counters.countSteps += 1;
       const isUserTold = channel.isUser && step.isAnnounced;
       const leave = { appId, channel: name, userId: undefined, isUserTold };
-      const hasLeft = step.count === 0 && (channel.ackedCount > 0 || step.isRestored);
-      if (hasLeft) leaves.add(leave, dueMs, knownMs);
-      else if (step.count > 0) leaves.remove(leave);
+      if (step.count > 0) {
+        const isBack = leaves.remove(leave, knownMs);
+        const hasCome = channel.ackedCount === 0 && !step.isRestored && !isBack;
+        if (hasCome) arrivals.add(channel, undefined);
+      } else {
+        const isUntold = arrivals.remove(channel, undefined);
+        const hasLeft = channel.ackedCount > 0 || step.isRestored;
+        if (hasLeft && !isUntold) leaves.add(leave, dueMs, knownMs);
+      }
       channel.ackedCount = step.count;
       channel.isCountRestored = false;
       break;
@@ -73,8 +81,11 @@ export function acknowledge(
       const { userId } = step.user;
       channel.restoredUsers?.delete(userId);
       if (reply === "full") break;
-      leaves.remove({ appId, channel: name, userId });
+      const isBack = leaves.remove({ appId, channel: name, userId }, knownMs);
       channel.ackedUsers ??= new Set();
+      if (!channel.ackedUsers.has(userId) && !step.isRestored && !isBack) {
+        arrivals.add(channel, userId);
+      }
       channel.ackedUsers.add(userId);
       break;
     }
@@ -82,7 +93,8 @@ export function acknowledge(
       counters.leaveSteps += 1;
       const { userId } = step;
       const wasThere = channel.ackedUsers?.has(userId) || step.isRestored;
-      if (wasThere) {
+      const isUntold = arrivals.remove(channel, userId);
+      if (wasThere && !isUntold) {
         leaves.add({ appId, channel: name, userId, isUserTold: false }, dueMs, knownMs);
       }
       channel.ackedUsers?.delete(userId);

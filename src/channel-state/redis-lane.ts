@@ -8,6 +8,7 @@
  */
 import { acknowledge, type Flight, gatherSteps, stepsToReturn } from "./redis-flight.ts";
 import { heartbeat, register } from "./redis-lease.ts";
+import { createRecentArrivals } from "./redis-recent-arrivals.ts";
 import type { RecentLeaves } from "./redis-recent-leaves.ts";
 import { retryAfterMs, type StateContext } from "./redis-state-context.ts";
 import {
@@ -34,6 +35,8 @@ export interface LaneHooks {
   /** The channel of that name, made and added to the lane if need be. */
   obtain(appId: string, name: string): TrackedChannel;
   registered(): void;
+  /** See redis-peers.ts. */
+  returnMs(): Promise<number>;
   /** The node has a new incarnation, and all its channels are to be told anew. */
   reincarnated(partition: number): void;
   /** The lane begins to fail, or has a write acknowledged after that. */
@@ -72,6 +75,9 @@ export interface Lane {
 /** One that fails alone is a hiccup, through which the order of the steps is kept. */
 const FAILURES_UNTIL_COLLAPSE = 2;
 
+/** What is due is swept within this, as a rule. Rather twice than never. */
+const TOLD_WITHIN_MS = 1_000;
+
 export function createLane(
   context: StateContext,
   partition: number,
@@ -81,6 +87,7 @@ export function createLane(
   const { redis, settings, counters, now } = context;
   const channels = new Set<TrackedChannel>();
   const dirty = new Set<TrackedChannel>();
+  const arrivals = createRecentArrivals(now);
   let generation = 0;
   /** The incarnation that was registered last, this one or one before. */
   let registered: string | undefined;
@@ -156,7 +163,8 @@ export function createLane(
 
   async function takeIncarnation(): Promise<void> {
     const candidate = node();
-    const remembered = { nodeBefore: registered, epoch, hasLostWrites };
+    const returnMs = epoch === undefined ? await hooks.returnMs() : 0;
+    const remembered = { nodeBefore: registered, epoch, hasLostWrites, returnMs };
     const answer = await register(redis, settings, partition, candidate, remembered);
     if (answer === "condemned") {
       generation += 1;
@@ -171,7 +179,10 @@ export function createLane(
     renewedMs = now();
     if (failures > 0) recover();
     hooks.registered();
+    const waitMs = answer.arrivalsWaitMs;
+    const arrivalsUntilMs = renewedMs + (waitMs > 0 ? waitMs + TOLD_WITHIN_MS : 0);
     if (isFirst) {
+      arrivals.begin(arrivalsUntilMs);
       for (const channel of channels) dirty.add(channel);
       return;
     }
@@ -185,6 +196,7 @@ export function createLane(
     hasLostWrites = false;
     knownMs = renewedMs;
     replay(isLost, answer.seqBefore);
+    arrivals.begin(arrivalsUntilMs);
   }
 
   function restoreLeaves(): void {
@@ -198,7 +210,7 @@ export function createLane(
 
   function replay(isLost: boolean, seqBefore: number | undefined): void {
     for (const channel of channels) {
-      forgetAcknowledged(channel, isLost);
+      forgetAcknowledged(channel, isLost ? arrivals.of(channel) : undefined);
       dirty.add(channel);
     }
     if (orphan) returnOrphan(orphan, (seqBefore ?? -1) >= orphan.seq);
@@ -247,7 +259,7 @@ export function createLane(
     if (failures > 0) recover();
     const dueMs = Math.max(knownMs + settings.leaveGraceMs, restoreUntilMs);
     for (const [i, each] of steps.entries()) {
-      acknowledge(each, replies[i], { counters, leaves, dueMs, knownMs });
+      acknowledge(each, replies[i], { counters, leaves, arrivals, dueMs, knownMs });
       hooks.settled(each.channel, each.step, replies[i]);
     }
     for (const { channel } of steps) dropIfSpent(channel);

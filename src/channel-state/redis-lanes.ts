@@ -3,6 +3,7 @@ import { RedisUnavailableError } from "../redis/redis-unavailable.ts";
 import { createAppMap } from "./memory-app-map.ts";
 import { createLane, type Lane, type LaneHooks } from "./redis-lane.ts";
 import { release } from "./redis-lease.ts";
+import { createPeers } from "./redis-peers.ts";
 import { reap } from "./redis-reaper.ts";
 import { createRecentLeaves } from "./redis-recent-leaves.ts";
 import type { StateContext } from "./redis-state-context.ts";
@@ -49,6 +50,7 @@ export function createLanes(context: StateContext, hooks: LanesHooks): Lanes {
   const reaping = new Set<string>();
   /** Those of whom the last heartbeat told and that could not be cleaned up after: told when the first is one. */
   const unreaped = new Set<string>();
+  const peers = createPeers(context);
   let heartbeats: NodeJS.Timeout | undefined;
   let isBeating = false;
   let whenIdle: (() => void) | undefined;
@@ -70,8 +72,11 @@ export function createLanes(context: StateContext, hooks: LanesHooks): Lanes {
       if (failing.size === 0) log.info({}, "channel state is written again");
     },
     registered() {
-      if (isRegistered()) whenRegistered?.();
+      if (!isRegistered()) return;
+      peers.join();
+      whenRegistered?.();
     },
+    returnMs: peers.returnMs,
     idle: () => whenIdle?.(),
   };
   const lanes = Array.from({ length: keys.partitions }, (_, partition) => {
@@ -115,6 +120,7 @@ export function createLanes(context: StateContext, hooks: LanesHooks): Lanes {
     if (isBeating) return;
     isBeating = true;
     redis.rejoin();
+    if (isRegistered()) peers.join();
     const beaten = await Promise.allSettled(lanes.map((each) => each.beat()));
     isBeating = false;
     const ended = new Set<string>();
@@ -193,6 +199,7 @@ export function createLanes(context: StateContext, hooks: LanesHooks): Lanes {
       clearInterval(heartbeats);
       heartbeats = undefined;
       await settled(withinMs);
+      peers.leave();
       for (const each of lanes) each.close();
       whenRegistered?.();
       const registered = lanes.filter((each) => each.isRegistered());

@@ -13,6 +13,8 @@ export interface Registration {
   readonly epoch: number;
   /** The highest write of the incarnation before; undefined when nothing is known of it. */
   readonly seqBefore: number | undefined;
+  /** For so long whoever comes is not told of yet, ms; 0 unless Redis has just lost the state. */
+  readonly arrivalsWaitMs: number;
 }
 
 /** What a node knows when it registers. */
@@ -22,9 +24,19 @@ export interface Remembered {
   readonly epoch: number | undefined;
   /** It has found writes of its own lost. */
   readonly hasLostWrites: boolean;
+  /**
+   * For how long others may come who have lost the state, ms, should the data begin now: for a node that
+   * remembers no epoch, see redis-peers.ts.
+   */
+  readonly returnMs: number;
 }
 
-const NOTHING: Remembered = { nodeBefore: undefined, epoch: undefined, hasLostWrites: false };
+const NOTHING: Remembered = {
+  nodeBefore: undefined,
+  epoch: undefined,
+  hasLostWrites: false,
+  returnMs: 0,
+};
 
 /** `condemned`: an incarnation of this name was taken for dead, take another one. Safe to send twice. */
 export async function register(
@@ -32,19 +44,27 @@ export async function register(
   { leaseMs, restoreMs }: RedisStateSettings,
   p: number,
   node: string,
-  { nodeBefore, epoch: epochBefore, hasLostWrites }: Remembered = NOTHING,
+  remembered: Remembered = NOTHING,
 ): Promise<Registration | "condemned"> {
-  const [status, epoch, seqBefore] = textsOf(
-    REGISTER,
-    await commands.runScript(
-      REGISTER,
-      [keys.key(p, "hb"), keys.key(p, "meta")],
-      [node, nodeBefore ?? "", leaseMs, epochBefore ?? 0, restoreMs, hasLostWrites ? 1 : 0],
-    ),
-  );
+  const { nodeBefore, epoch: epochBefore, hasLostWrites, returnMs } = remembered;
+  const its = [keys.key(p, "hb"), keys.key(p, "meta")];
+  const reply = await commands.runScript(REGISTER, its, [
+    node,
+    nodeBefore ?? "",
+    leaseMs,
+    epochBefore ?? 0,
+    restoreMs,
+    hasLostWrites ? 1 : 0,
+    returnMs,
+  ]);
+  const [status, epoch, seqBefore, , arrivalsWaitMs] = textsOf(REGISTER, reply);
   if (status === "CONDEMNED") return "condemned";
   if (status !== "OK") throw unexpectedReply(REGISTER, status);
-  return { epoch: Number(epoch), seqBefore: seqBefore === "-1" ? undefined : Number(seqBefore) };
+  return {
+    epoch: Number(epoch),
+    seqBefore: seqBefore === "-1" ? undefined : Number(seqBefore),
+    arrivalsWaitMs: Number(arrivalsWaitMs),
+  };
 }
 
 /** Incarnations that one heartbeat tells of. */

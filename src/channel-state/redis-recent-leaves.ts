@@ -15,8 +15,8 @@ export interface RecentLeave {
 export interface RecentLeaves {
   /** `dueMs`: when its grace is over, epoch ms; what was due at `knownMs` has been told. */
   add(leave: RecentLeave, dueMs: number, knownMs: number): void;
-  /** It came back. */
-  remove(leave: Omit<RecentLeave, "isUserTold">): void;
+  /** It came back; true when its leave was not due at `knownMs`. */
+  remove(leave: Omit<RecentLeave, "isUserTold">, knownMs: number): boolean;
   /** Takes all that were not due at `knownMs`: when Redis was last known to have the state. */
   take(knownMs: number): readonly RecentLeave[];
   readonly size: number;
@@ -39,8 +39,11 @@ export function createRecentLeaves(max: number, forgotten: () => void): RecentLe
         if (!isTold) forgotten();
       }
     },
-    remove(leave) {
-      leaves.delete(keyOf(leave));
+    remove(leave, knownMs) {
+      const key = keyOf(leave);
+      const found = leaves.get(key);
+      leaves.delete(key);
+      return found !== undefined && found.dueMs > knownMs;
     },
     take(knownMs) {
       const taken = [...leaves.values()].filter(({ dueMs }) => dueMs > knownMs);

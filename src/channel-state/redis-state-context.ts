@@ -13,6 +13,8 @@ export interface RedisStateSettings {
   readonly countWindowMs: number;
   /** After Redis has lost the state leaves wait so long for those who come back: more than lease and replay. */
   readonly restoreMs: number;
+  /** After Redis was away running nodes are back within this: the longest pause before they try again, and more. */
+  readonly returnMs: number;
   /** After so long a call is rejected. */
   readonly answerTimeoutMs: number;
   /** After so long a version that was not heard of is looked up. */
@@ -33,6 +35,7 @@ export const REDIS_STATE_DEFAULTS: RedisStateSettings = {
   leaveGraceMs: LEAVE_GRACE_MS,
   countWindowMs: COUNT_WINDOW_MS,
   restoreMs: 25_000,
+  returnMs: 3_000,
   answerTimeoutMs: 5_000,
   versionWaitMs: 200,
   firstRetryMs: 50,
@@ -115,7 +118,7 @@ export function createRedisStateCounters(): RedisStateCounters {
 /** What this driver uses of the connections. */
 export type StateRedis = Pick<
   RedisConnections,
-  "keys" | "commands" | "bus" | "isUp" | "onUp" | "onDown" | "rejoin"
+  "keys" | "commands" | "bus" | "isUp" | "onUp" | "onDown" | "rejoin" | "hasBeenAway"
 >;
 
 export interface StateContext {

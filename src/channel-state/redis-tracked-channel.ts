@@ -184,15 +184,18 @@ function* difference(channel: TrackedChannel): Generator<Step> {
 }
 
 /**
- * Nothing that Redis has acknowledged stands any longer: this node was reaped, or Redis has lost it. `isLost`:
- * the latter, so that what comes back is no news.
+ * Nothing that Redis has acknowledged stands any longer: this node was reaped, or Redis has lost it. In the
+ * latter case what comes back is no news, but for `untold` (see redis-recent-arrivals.ts).
  */
-export function forgetAcknowledged(channel: TrackedChannel, isLost: boolean): void {
-  if (isLost) {
-    if (channel.ackedCount > 0) channel.isCountRestored = true;
-    if (channel.ackedUsers) {
-      channel.restoredUsers = new Set([...(channel.restoredUsers ?? []), ...channel.ackedUsers]);
-    }
+export function forgetAcknowledged(
+  channel: TrackedChannel,
+  untold: ReadonlySet<string | undefined> | undefined,
+): void {
+  if (untold !== undefined) {
+    if (channel.ackedCount > 0 && !untold.has(undefined)) channel.isCountRestored = true;
+    const told = [...(channel.ackedUsers ?? [])].filter((userId) => !untold.has(userId));
+    if (told.length > 0)
+      channel.restoredUsers = new Set([...(channel.restoredUsers ?? []), ...told]);
   }
   channel.ackedCount = 0;
   channel.ackedUsers = undefined;

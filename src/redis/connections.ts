@@ -36,6 +36,8 @@ export interface RedisConnections {
   isForeign(): boolean;
   /** Whether Redis answers and is heard, as far as is known. */
   isUp(): boolean;
+  /** Whether Redis was ever away since {@link connect}, at its beginning too. */
+  hasBeenAway(): boolean;
   /** Called each time that {@link isUp} becomes true, the first included. */
   onUp(listener: () => void): void;
   /** Called each time that it becomes false again. */
@@ -118,6 +120,7 @@ export function createRedisConnections(
   let joining: NodeJS.Timeout | undefined;
   let wasUp = false;
   let downSinceMs: number | undefined;
+  let hasBeenAway = false;
   let lastError = "";
 
   function open(): Opened {
@@ -210,6 +213,7 @@ export function createRedisConnections(
     if (isClosed) return;
     if (!up && downSinceMs === undefined && (wasUp || lastError !== "")) {
       downSinceMs = nowMs;
+      hasBeenAway = true;
       log.warn({ reason: lastError || SILENT }, "redis is away, trying again");
     }
     if (up === wasUp) return;
@@ -275,6 +279,7 @@ export function createRedisConnections(
     },
     isForeign: () => isForeign,
     isUp,
+    hasBeenAway: () => hasBeenAway,
     onUp: (listener) => void upListeners.push(listener),
     onDown: (listener) => void downListeners.push(listener),
     problem() {

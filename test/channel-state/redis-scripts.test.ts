@@ -41,10 +41,11 @@ const SETTINGS = { ...REDIS_STATE_DEFAULTS, leaveGraceMs: 60_000, countWindowMs:
 const NO_GRACE = { ...SETTINGS, leaveGraceMs: 0, countWindowMs: 0 };
 
 /** What a node knows when it registers. */
-const remembering = (nodeBefore?: string, epoch?: number, hasLostWrites = false) => ({
+const remembering = (nodeBefore?: string, epoch?: number, hasLostWrites = false, returnMs = 0) => ({
   nodeBefore,
   epoch,
   hasLostWrites,
+  returnMs,
 });
 
 /** Whatever is read. */

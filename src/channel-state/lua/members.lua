@@ -25,6 +25,8 @@ end
 local function join(channel, user, userJson, info, maxMembers, isRestored)
   if redis.call("SISMEMBER", channel.own, user) == 1 then return versionOf(channel) end
   if isRepeat then return "" end
+  local arrival = event("member_added", channel, userJson)
+  if isRestored then forgetArrival(channel, "member_added", arrival) end
   local isNew = redis.call("HEXISTS", channel.users, user) == 0
   if isNew then
     local members = redis.call("HLEN", channel.users)
@@ -32,7 +34,7 @@ local function join(channel, user, userJson, info, maxMembers, isRestored)
     if isEmpty(channel) then occupy(channel, isRestored) end
     local isBack = redis.call("ZREM", pending, memberItem(channel, userJson)) == 1
     if not isBack and not isRestored then
-      append(channel.app, channel.name, "member_added", event("member_added", channel, userJson))
+      tellArrival(channel, "member_added", arrival)
     end
     local version = tellChange(channel, userJson, info)
     redis.call("HSET", channel.roster, "", version, user, version .. ":" .. info)
@@ -46,6 +48,7 @@ end
 
 local function leave(channel, user, userJson, isRestored)
   if isRepeat then return end
+  if isRestored then forgetArrival(channel, "member_added", event("member_added", channel, userJson)) end
   if redis.call("SREM", channel.own, user) == 0 then
     if isRestored and redis.call("HEXISTS", channel.users, user) == 0 then
       putOffRestoredLeave(memberItem(channel, userJson))

@@ -1,4 +1,5 @@
--- Turns leaves that are due into events of the stream, members before their channel.
+-- Turns leaves that are due into events of the stream, members before their channel, and before them whoever
+-- came after a loss and has turned out to be new.
 --
 -- KEYS  1 pending  zset, what is due when: see transitions.lua
 --       2 events   stream of this partition's transitions
@@ -22,9 +23,12 @@ end
 local due = redis.call("ZRANGEBYSCORE", pending, "-inf", digits(nowMs), "LIMIT", first, limit)
 local reply = { #due, "" }
 for _, item in ipairs(due) do
-  local kind, app, channel, userJson = split(item)
-  if kind == "m" and userJson then
-    local event = '{"name":"member_removed","channel":"' .. channel .. '","user_id":' .. userJson .. "}"
+  local kind, app, channel, detail, json = split(item)
+  if (kind == "a" or kind == "b") and json then
+    append(app, channel, detail, json)
+    redis.call("ZREM", pending, item)
+  elseif kind == "m" and detail then
+    local event = '{"name":"member_removed","channel":"' .. channel .. '","user_id":' .. detail .. "}"
     append(app, channel, "member_removed", event)
     redis.call("ZREM", pending, item)
   elseif kind == "o" and channel then

@@ -8,6 +8,10 @@ local function setOnline(channel, count, event, isRestored)
   -- Who is restored was told before the loss, and so was who left meanwhile and is about to be told offline.
   if count == 0 and not isRestored then return reply end
   local isNews = redis.call("HSETNX", channel.announced, channel.name, "1") == 1
-  if isNews and not isRestored then append(channel.app, channel.name, "user_online", event) end
+  if isRestored then
+    forgetArrival(channel, "user_online", event)
+  elseif isNews then
+    tellArrival(channel, "user_online", event)
+  end
   return reply
 end

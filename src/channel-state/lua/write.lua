@@ -6,7 +6,7 @@
 -- which changes nothing, a stale copy of an older one, and that writes before this one are lost.
 --
 -- KEYS  1 leases   zset, node -> end of its lease in ms, -1: condemned
---       2 meta     hash, node -> its highest write; #restore_until
+--       2 meta     hash, node -> its highest write; #restore_until, #lost_until
 --       3 ledger   set, channels in which this node holds anything: <app>\0<channel>
 --       4 pending  zset, what is due when: see transitions.lua
 --       5 events   stream of this partition's transitions
