@@ -30,7 +30,7 @@ export interface LaneCache {
   head(lane: LaneKey, maxEvents: number, maxBytes: number): Promise<Head>;
   /** These were added to the lane's end in Redis. */
   append(lane: LaneKey, events: readonly OutboxEvent[]): void;
-  /** These are not in the lane any more. */
+  /** These are not in the lane any more: of several copies of an event, as many as there are of its id. */
   remove(lane: LaneKey, ids: readonly string[]): void;
   forgetLane(lane: LaneKey): void;
   forgetPartition(partition: number): void;
@@ -171,8 +171,7 @@ export function createLaneCache(read: ReadLane, bounds: LaneCacheBounds): LaneCa
     remove(key, ids) {
       const lane = lanes.get(nameOf(key));
       if (!lane) return;
-      const gone = new Set(ids);
-      const kept = lane.events.filter((event) => !gone.has(event.id));
+      const kept = without(lane.events, ids);
       const bytes = kept.reduce((sum, event) => sum + event.bytes, 0);
       totalBytes -= lane.bytes - bytes + (lane.events.length - kept.length) * ENTRY_BYTES;
       lane.events = kept;
@@ -183,6 +182,19 @@ export function createLaneCache(read: ReadLane, bounds: LaneCacheBounds): LaneCa
       for (const [name, lane] of lanes) if (lane.partition === partition) forget(name);
     },
   };
+}
+
+/** Takes out the first events that have these ids. */
+function without(events: readonly OutboxEvent[], ids: readonly string[]): OutboxEvent[] {
+  // Nearly always they are the head.
+  if (ids.every((id, at) => events[at]?.id === id)) return events.slice(ids.length);
+  const gone = new Map<string, number>();
+  for (const id of ids) gone.set(id, (gone.get(id) ?? 0) + 1);
+  return events.filter(({ id }) => {
+    const copies = gone.get(id) ?? 0;
+    if (copies > 0) gone.set(id, copies - 1);
+    return copies === 0;
+  });
 }
 
 function firstOf(events: readonly OutboxEvent[], maxEvents: number, maxBytes: number) {

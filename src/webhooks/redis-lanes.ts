@@ -51,7 +51,8 @@ export interface LaneBacklog {
 /** Those that change something answer `lost` to one who is not the owner. */
 export interface RedisLanes {
   read(lane: LaneKey, after: string | undefined, count: number): Promise<readonly Placed[]>;
-  settle(lane: LaneKey, ids: readonly string[]): Promise<"settled" | "lost">;
+  /** Answers how many it took out of the lane's head. */
+  settle(lane: LaneKey, ids: readonly string[]): Promise<number | "lost">;
   /** Notes a failure; answers the ids of the events that are given up for it. */
   fail(lane: LaneKey, failure: Failure): Promise<readonly string[] | "lost">;
   /** The events stand among the oldest 500 of the lane. */
@@ -92,8 +93,8 @@ export function createRedisLanes(parts: RedisLanesParts): RedisLanes {
     },
     async settle(lane, ids) {
       const all = keysOf(lane, "disp", "q", "lanes", "try");
-      const reply = await commands.runScript(SETTLE, all, [owner, nameOf(lane), ...ids]);
-      return number(reply) === -1 ? "lost" : "settled";
+      const taken = number(await commands.runScript(SETTLE, all, [owner, nameOf(lane), ...ids]));
+      return taken === -1 ? "lost" : taken;
     },
     async fail(lane, { status, budgetMs }) {
       const all = keysOf(lane, "disp", "q", "try");

@@ -189,7 +189,10 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
     status: string,
   ): Promise<FailResult | "lost"> {
     const result = await change(lane.partition, () => lanes.bury(lane, ids, reason, status));
-    if (result !== "lost") cache.remove(lane, result.buried);
+    if (result === "lost") return "lost";
+    const buried = new Set(result.buried);
+    if (ids.every((id) => buried.has(id))) cache.remove(lane, result.buried);
+    else touched(lane);
     return result;
   }
 
@@ -262,10 +265,12 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
     head: (lane, maxEvents, maxBytes) =>
       reach(lane.partition, () => cache.head(lane, maxEvents, maxBytes)),
     async settle(lane, ids) {
-      const answer = await reach(lane.partition, () => lanes.settle(lane, ids));
-      if (answer === "lost") return refused(lane.partition);
-      cache.remove(lane, ids);
-      return answer;
+      const taken = await reach(lane.partition, () => lanes.settle(lane, ids));
+      if (taken === "lost") return refused(lane.partition);
+      // Fewer than asked: the head is not what is remembered of it, and what is in front may not be known at all.
+      if (taken < ids.length) touched(lane);
+      else cache.remove(lane, ids);
+      return "settled";
     },
     async fail(lane, failure) {
       const givenUp = await change(lane.partition, () => lanes.fail(lane, failure));

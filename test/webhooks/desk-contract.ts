@@ -48,6 +48,36 @@ export function deskContract(driver: string, open: OpenOutbox): void {
       return events;
     }
 
+    /** Decides events of these channels, and routes each to the endpoints one and two. */
+    async function putBoth(channels: readonly string[]): Promise<readonly OutboxEvent[]> {
+      for (const channel of channels) {
+        await under.append(LANE.appId, channel, channelEvent("channel_occupied", channel));
+      }
+      const events = await outbox.read(0, undefined, 1_000);
+      const routes = events.map(({ id }) => ({ id, endpointIds: ["one", "two"] }));
+      await outbox.route(0, undefined, routes, () => 0);
+      return events;
+    }
+
+    /** Delivers the lane in batches of 20 but for the event `refused`, which is buried; answers the ids. */
+    async function deliver(lane: LaneKey, refused: string, mostBatches = 50): Promise<Set<string>> {
+      const taken = new Set<string>();
+      for (let i = 0; i < mostBatches; i++) {
+        const { events } = await outbox.head(lane, 20, 1e6);
+        const ids = events.map(({ id }) => id);
+        if (ids.length === 0) break;
+        const at = ids.indexOf(refused);
+        if (at === 0) {
+          await outbox.bury(lane, [refused], "422");
+        } else {
+          const good = at === -1 ? ids : ids.slice(0, at);
+          for (const id of good) taken.add(id);
+          await outbox.settle(lane, good);
+        }
+      }
+      return taken;
+    }
+
     async function dead(lane: LaneKey = LANE): Promise<DeadLetter[]> {
       const letters = await outbox.desk.letters(lane);
       const sorted = letters.toSorted((a, b) => compareEventIds(a.id, b.id));
@@ -59,6 +89,8 @@ export function deskContract(driver: string, open: OpenOutbox): void {
       desk: outbox.desk,
       controls: outbox.controls,
       put,
+      putBoth,
+      deliver,
       kill,
       dead,
       touched,
@@ -249,6 +281,27 @@ export function deskContract(driver: string, open: OpenOutbox): void {
       assert.deepEqual(moved, { changed: 1, isFull: true });
       assert.deepEqual(await deadIn(three), ["f"]);
       assert.deepEqual(await deadIn({ ...LANE, endpointId: "four" }), ["e", "g", "h"]);
+    });
+
+    test("onto an endpoint that has the same events leaves each to be delivered, and nothing behind", async (t) => {
+      const { desk, outbox, put, putBoth, deliver } = await opened(t);
+      const both = await putBoth(Array.from({ length: 45 }, (_, i) => `c${i}`));
+      // By way of a third endpoint they come to other places than those that they were routed to.
+      const through = { ...LANE, endpointId: "three" };
+      await desk.move(LANE, "waiting", "three", await desk.waiting(LANE, 100));
+      await outbox.head(OTHER, 20, 1e6);
+      await desk.move(through, "waiting", "two", await desk.waiting(through, 100));
+      // The note of the change is read, and the lane as it is now.
+      await outbox.claim(0);
+      const refused = both[30]?.id ?? "";
+      const taken = await deliver(OTHER, refused, 2);
+      const later = await put("xyz", OTHER);
+      for (const id of await deliver(OTHER, refused)) taken.add(id);
+      const wanted = [...both, ...later].map(({ id }) => id).filter((id) => id !== refused);
+      assert.deepEqual([...taken].toSorted(), wanted.toSorted());
+      assert.deepEqual(await outbox.lanes(0), []);
+      assert.deepEqual(await desk.counts(OTHER, "waiting"), [0]);
+      assert.equal((await desk.find(OTHER, refused))?.place, "dead");
     });
 
     test("leaves dead letters what they are", async (t) => {

@@ -53,12 +53,7 @@ test("an entry whose place has another event by now is left alone", async (t) =>
 
 test("whoever has the lease finds lanes that were changed with its next claim, once", async (t) => {
   const { operator, owner, put, kill, head, server, keys } = await setUp(t);
-  const touched: string[] = [];
-  owner.controls.listen({
-    pausesChanged() {},
-    retry() {},
-    touched: ({ endpointId }) => void touched.push(endpointId),
-  });
+  const touched = touchedBy(owner);
   const dead = await kill("a");
   const waiting = await put("b");
   assert.deepEqual(await head(), waiting);
@@ -78,18 +73,53 @@ test("whoever has the lease finds lanes that were changed with its next claim, o
   assert.equal(await server.call("EXISTS", keys.key(0, "touched")), 0);
 });
 
+test("a settlement that finds others at the head makes its dispatcher read the lane again", async (t) => {
+  const { operator, owner, put, kill, head } = await setUp(t);
+  const dead = await kill("a");
+  assert.deepEqual(await head(), []);
+  await operator.desk.replay(LANE, await operator.desk.letters(LANE));
+  const waiting = await put("b");
+  const touched = touchedBy(owner);
+  assert.deepEqual(await head(), waiting, "nobody has said that there is more");
+  await owner.settle(LANE, waiting);
+  assert.deepEqual(touched, ["one"]);
+  assert.deepEqual(await head(), [...dead, ...waiting]);
+  await owner.settle(LANE, [...dead, ...waiting]);
+  assert.deepEqual(await owner.lanes(0), []);
+});
+
+test("a burial deeper in the lane than it looks makes its dispatcher read the lane again", async (t) => {
+  const { owner, put, head, server, keys } = await setUp(t);
+  const lane = keys.key(0, "q", "app:one");
+  for (let i = 0; i < 501; i++) {
+    await server.call(
+      "XADD",
+      lane,
+      "*",
+      "i",
+      `1-0-1-${i}`,
+      "c",
+      "a",
+      "t",
+      "client_event",
+      "j",
+      "{}",
+    );
+  }
+  const [waits = ""] = await put("b");
+  const touched = touchedBy(owner);
+  assert.deepEqual(await owner.bury(LANE, [waits], "422"), { buried: [], dropped: 0 });
+  assert.deepEqual(touched, ["one"]);
+  assert.equal((await head())[0], "1-0-1-0");
+});
+
 test("a new owner reads every lane anyway, and is not told of what was changed before", async (t) => {
   const { operator, open, kill, server, keys } = await setUp(t);
   await kill("a");
   await operator.desk.replay(LANE, await operator.desk.letters(LANE));
   await server.call("DEL", keys.key(0, "disp"));
   const next = open("next");
-  const touched: string[] = [];
-  next.controls.listen({
-    pausesChanged() {},
-    retry() {},
-    touched: ({ endpointId }) => void touched.push(endpointId),
-  });
+  const touched = touchedBy(next);
   assert.equal(await next.claim(0), "new");
   assert.equal(await next.claim(0), "mine");
   assert.deepEqual(touched, []);
@@ -130,6 +160,17 @@ test("an event has one time of its replay, the last, and fields of a later relea
     await owner.bury(LANE, [id], "422");
   }
 });
+
+/** The endpoints whose lanes the outbox calls changed. */
+function touchedBy(outbox: RedisOutbox): string[] {
+  const touched: string[] = [];
+  outbox.controls.listen({
+    pausesChanged() {},
+    retry() {},
+    touched: ({ endpointId }) => void touched.push(endpointId),
+  });
+  return touched;
+}
 
 /** The JSON has commas of its own: the entry is put together again. */
 function deadFields(parts: readonly string[]): string[] {

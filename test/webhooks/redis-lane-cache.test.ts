@@ -69,6 +69,16 @@ describe("the lane cache", () => {
     assert.deepEqual(await head(lane(0)), ["8", false]);
   });
 
+  test("forgets of several copies of an event as many as are gone", async () => {
+    const { cache, lane, add, head } = setUp({ maxEventsPerLane: 10 });
+    add(lane(0), ...[1, 2, 1, 2].map((number) => event(number)));
+    assert.deepEqual(await head(lane(0)), ["1 2 1 2", false]);
+    cache.remove(lane(0), [event(2).id, event(1).id]);
+    assert.deepEqual(await head(lane(0)), ["1 2", false]);
+    cache.remove(lane(0), [event(1).id, event(2).id, event(2).id]);
+    assert.deepEqual(await head(lane(0)), ["", false]);
+  });
+
   test("stops at its bytes, but remembers one event whatever its size", async () => {
     const { lane, add, settle, head } = setUp({ maxBytesPerLane: 100 });
     add(lane(0), event(1, 500), event(2, 60), event(3, 60));
