@@ -304,6 +304,17 @@ export function deskContract(driver: string, open: OpenOutbox): void {
       assert.equal((await desk.find(OTHER, refused))?.place, "dead");
     });
 
+    test("puts what was routed to both endpoints, and waits at the other too, there once", async (t) => {
+      const { desk, put, putBoth, head } = await opened(t, { ...WIDE, maxQueuedEvents: 4 });
+      const both = await putBoth(["a", "b", "c"]);
+      const [only] = await put("d");
+      await desk.drop(OTHER, "waiting", await desk.waiting(OTHER, 1));
+      const all = await desk.waiting(LANE, 10);
+      assert.deepEqual(await desk.move(LANE, "waiting", "two", all), { changed: 4, isFull: false });
+      assert.deepEqual(await head(OTHER), [both[1], both[2], both[0], only]);
+      assert.deepEqual(await head(), []);
+    });
+
     test("leaves dead letters what they are", async (t) => {
       const { desk, kill, letters, dead, deadIn, waiting } = await opened(t);
       await kill("ab");

@@ -1,6 +1,7 @@
 -- Moves events of a lane to the end of another endpoint's lane, or dead letters behind another endpoint's. One that
--- is not there any more was moved before, so that sending it twice changes nothing. Whoever dispatches the lanes
--- need not ask.
+-- is not there any more was moved before, so that sending it twice changes nothing. One that came into both lanes in
+-- the same step, as events do that are routed to both, and waits in the target too, only leaves the source. Whoever
+-- dispatches the lanes need not ask.
 --
 -- KEYS  1 source   the lane, or the endpoint's dead letters
 --       2 target   the same of the other endpoint
@@ -14,18 +15,37 @@ local source, target, names, tries, touched = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local from, to, isLane, maxEvents = ARGV[1], ARGV[2], ARGV[3] == "waiting", tonumber(ARGV[4])
 -- In a dead letter the event comes behind three pairs that say how it died.
 local idAt = isLane and 2 or 8
+-- Of the target's events of one millisecond, so many are looked through.
+local MAX_COMPARED = 500
+
+-- One step gives its entries in all lanes places of one millisecond. A copy at another place is merely delivered twice.
+local waiting = {}
+local function isWaiting(place, id)
+  if not isLane then return false end
+  local ms = string.match(place, "^%d+")
+  if not waiting[ms] then
+    waiting[ms] = {}
+    for _, entry in ipairs(redis.call("XRANGE", target, ms, ms, "COUNT", MAX_COMPARED)) do
+      waiting[ms][entry[2][2]] = true
+    end
+  end
+  return waiting[ms][id]
+end
 
 local length, moved, isFull = redis.call("XLEN", target), 0, 0
 for i = 5, #ARGV, 2 do
   local entry = redis.call("XRANGE", source, ARGV[i], ARGV[i])[1]
   if entry and entry[2][idAt] == ARGV[i + 1] then
-    if length >= maxEvents then
-      isFull = 1
-      break
+    if not isWaiting(ARGV[i], ARGV[i + 1]) then
+      if length >= maxEvents then
+        isFull = 1
+        break
+      end
+      redis.call("XADD", target, "*", unpack(entry[2]))
+      length = length + 1
     end
-    redis.call("XADD", target, "*", unpack(entry[2]))
     redis.call("XDEL", source, ARGV[i])
-    length, moved = length + 1, moved + 1
+    moved = moved + 1
   end
 end
 if moved > 0 then
