@@ -9,6 +9,7 @@ import type { KeyPair, ServerAccess } from "./webhooks-access.ts";
 
 export type Fields = Readonly<Record<string, unknown>>;
 
+/** Once the server has answered, a failure to reach it may be asked again later: it may be restarting. */
 export interface ApiClient {
   /** `route`: what follows `/apps/{id}/webhooks`, encoded. Throws CommandFailure with what the server says. */
   get(route: string, params?: Readonly<Record<string, string | undefined>>): Promise<Fields>;
@@ -29,11 +30,14 @@ interface Answer {
 }
 
 const TIMEOUT_MS = 30_000;
+/** When a server that has answered before is asked again. */
+const RETRY_AFTER_MS = 2_000;
 /** A page of 1,000 dead letters has half a megabyte. */
 const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
 
 export function createApiClient({ server, appId, pair, now }: ApiClientParts): ApiClient {
   const key = signingKey(pair.secret);
+  let hasAnswered = false;
 
   async function call(
     method: "GET" | "POST",
@@ -83,9 +87,11 @@ export function createApiClient({ server, appId, pair, now }: ApiClientParts): A
       }),
     };
     try {
-      return await exchange(url, options, body);
+      const answer = await exchange(url, options, body);
+      hasAnswered = true;
+      return answer;
     } catch (error) {
-      throw unreachable(server.base, error);
+      throw unreachable(server.base, error, hasAnswered ? RETRY_AFTER_MS : undefined);
     }
   }
 
@@ -109,18 +115,20 @@ async function exchange(url: URL, options: RequestOptions, body: string): Promis
   return { status: response.statusCode ?? 0, text: bytes.toString(), retryAfter };
 }
 
-function unreachable(base: string, error: unknown): CommandFailure {
+function unreachable(base: string, error: unknown, retryAfterMs?: number): CommandFailure {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   const text = error instanceof Error ? error.message : String(error);
   if (code === "ECONNREFUSED") {
     return new CommandFailure(
       2,
       `Nothing listens at ${base}: is the server running? --url names another place.`,
+      retryAfterMs,
     );
   }
   return new CommandFailure(
     2,
     `${base} cannot be asked (${code || text}): is this the server? --url names another place.`,
+    retryAfterMs,
   );
 }
 
@@ -140,7 +148,9 @@ function readAnswer({ status, text, retryAfter }: Answer, base: string): Fields 
         `${base} refuses the signature: ${said} Does the server run with this key and secret?`,
       );
     case 429:
+    case 502:
     case 503:
+    case 504:
       throw new CommandFailure(
         2,
         `${base} cannot answer now: ${said}`,
