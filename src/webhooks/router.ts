@@ -164,6 +164,12 @@ export function createRouter(
         : after(Math.max(0, atMs - now()), () => wake(partition.number));
   }
 
+  /** Others sweep it: when it is this node's again, nothing is known of its leaves. */
+  function stopSweeping(partition: Partition): void {
+    partition.cancelSweep?.();
+    partition.sweepAtMs = 0;
+  }
+
   /** Routes what is in the stream, or in an app's holding lane, until nothing is left or nothing can be routed. */
   async function drain(
     partition: Partition,
@@ -189,7 +195,7 @@ export function createRouter(
     const partition = partitions[number];
     if (!partition?.isMine) return;
     partition.isMine = false;
-    partition.cancelSweep?.();
+    stopSweeping(partition);
     delivery.forgetPartition(number);
     log.info({ partition: number }, "webhook partition lost");
   }
@@ -230,7 +236,7 @@ export function createRouter(
   }
 
   async function giveBack(partition: Partition): Promise<void> {
-    partition.cancelSweep?.();
+    stopSweeping(partition);
     await partition.turn;
     await delivery.leavePartition(partition.number);
     partition.isMine = false;

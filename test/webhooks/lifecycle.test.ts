@@ -370,6 +370,35 @@ describe("a partition that another node takes", () => {
     assert.deepEqual(target.log().slice(1).join(" "), "a b", "a repeat, then what follows");
   });
 
+  test("for a moment is swept as before when the next leave is due", async (t) => {
+    let nowMs = () => 0;
+    let dueMs = Number.POSITIVE_INFINITY;
+    let isLost = false;
+    let sweptMs = 0;
+    const { occupy, events, clock } = await openRig(t, {
+      sweep: () => {
+        sweptMs = nowMs();
+        return dueMs > nowMs() ? dueMs : undefined;
+      },
+      wrap: (memory) => ({
+        ...memory,
+        route: (...call) => (isLost ? "lost" : memory.route(...call)),
+      }),
+    });
+    nowMs = clock.now;
+    await clock.advance(600);
+    dueMs = clock.now() + 300;
+    occupy("a");
+    await clock.advance(10);
+    isLost = true;
+    occupy("b");
+    await clock.advance(10);
+    isLost = false;
+    events.wake(0);
+    await clock.advance(300);
+    assert.equal(sweptMs, dueMs);
+  });
+
   test("leaves a failed batch that it shared with others: what remains is another batch", async (t) => {
     const [kept = "", taken = ""] = channelsApart(2);
     let isTaken = false;
