@@ -4,6 +4,7 @@
  * may set a webhook's url could else reach what stands beside the server.
  */
 import { BlockList, isIP } from "node:net";
+import { embeddedIpv4, mappedIpv4 } from "./embedded-ipv4.ts";
 
 /** A url or an address that policy refuses; nothing was sent. */
 export class TargetRefusedError extends Error {
@@ -59,6 +60,7 @@ const PRIVATE: readonly Subnet[] = [
   ["172.16.0.0", 12],
   ["192.0.0.0", 24],
   ["192.0.2.0", 24],
+  ["192.88.99.0", 24],
   ["192.168.0.0", 16],
   ["198.18.0.0", 15],
   ["198.51.100.0", 24],
@@ -72,44 +74,40 @@ const GLOBAL_IPV6: readonly Subnet[] = [
   ["64:ff9b::", 96],
 ];
 
-/** Inside that, what is not, or is the way to an IPv4 address that nobody has looked at: Teredo, 6to4. */
+/** Inside that, what is not, or is the way to an IPv4 address that is reached by a tunnel: Teredo, 6to4. */
 const PRIVATE_IPV6: readonly Subnet[] = [
   ["2001::", 32],
+  ["2001:10::", 28],
   ["2001:db8::", 32],
   ["2002::", 16],
+  ["3fff::", 20],
 ];
 
 export function createAddressPolicy(rules: TargetRules = LENIENT_RULES): AddressPolicy {
-  const refused = blockList(withNat64(ALWAYS_REFUSED));
-  const priv = blockList([...withNat64(PRIVATE), ...PRIVATE_IPV6]);
+  const refused = blockList(ALWAYS_REFUSED);
+  const priv = blockList([...PRIVATE, ...PRIVATE_IPV6]);
   const globalIpv6 = blockList(GLOBAL_IPV6);
   const isRange = (allowed: string) => isIP(allowed.replace(/\/.*/, "")) !== 0;
   const allowedRanges = blockList(rules.allowed.filter(isRange).map(subnet));
   const allowedHosts = new Set(rules.allowed.filter((allowed) => !isRange(allowed)));
 
-  function isPrivate(address: string): boolean {
-    if (contains(priv, address)) return true;
-    const isMapped = /^::ffff:/i.test(address);
-    return isIP(address) === 6 && !isMapped && !contains(globalIpv6, address);
+  /** Of an address, and those it leads to. */
+  function isPrivate(ways: readonly string[], address: string): boolean {
+    if (ways.some((way) => contains(priv, way))) return true;
+    return isIP(address) === 6 && !contains(globalIpv6, address);
   }
 
   return {
     isRefused(address, host) {
       if (isIP(address) === 0) return false;
-      if (contains(refused, address)) return true;
-      if (!rules.refusesPrivate || !isPrivate(address)) return false;
+      const plain = mappedIpv4(address) ?? address;
+      const ways = [plain, ...embeddedIpv4(plain)];
+      if (ways.some((way) => contains(refused, way))) return true;
+      if (!rules.refusesPrivate || !isPrivate(ways, plain)) return false;
       const name = host.toLowerCase().replace(/\.$/, "");
       return !allowedHosts.has(name) && !contains(allowedRanges, address);
     },
   };
-}
-
-/** NAT64 leads to the IPv4 address in the last 32 bits. */
-function withNat64(subnets: readonly Subnet[]): readonly Subnet[] {
-  const translated = subnets
-    .filter(([network]) => isIP(network) === 4)
-    .map(([network, prefix]): Subnet => [`64:ff9b::${network}`, 96 + prefix]);
-  return [...subnets, ...translated];
 }
 
 function subnet(range: string): Subnet {
