@@ -2,7 +2,7 @@
 import { type ConfigSources, loadConfig } from "../config/load-config.ts";
 import { failureText, problemText, warningText } from "./failure.ts";
 import { startText } from "./start-text.ts";
-import { stopOnSignals } from "./stop.ts";
+import { type StopWatch, stopOnSignals } from "./stop.ts";
 import type { World } from "./world.ts";
 
 /** The exit code when there is nothing to run; undefined once the server listens. */
@@ -17,9 +17,10 @@ export async function start(
   }
   const { config, warnings, file } = loaded;
   world.err(warningText(warnings));
+  let stopWatch: StopWatch | undefined;
   try {
     const server = world.createServer(config);
-    stopOnSignals(server, {
+    stopWatch = stopOnSignals(server, {
       process: world.process,
       graceS: config.shutdown.grace_s,
       err: world.err,
@@ -32,6 +33,8 @@ export async function start(
     }
     return undefined;
   } catch (error) {
+    // Told to stop while it waited, for Redis for example: no failure, and the process exits by itself.
+    if (stopWatch?.isClosing()) return undefined;
     world.err(failureText(error));
     return 1;
   }

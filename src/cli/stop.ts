@@ -12,11 +12,16 @@ export interface Stopping {
 const CLOSE_MARGIN_S = 5;
 const EXIT_OF_SIGNAL = 130;
 
+export interface StopWatch {
+  /** The server is being closed, and the process will exit: what a start that is under way meets follows from that. */
+  isClosing(): boolean;
+}
+
 /**
  * The first SIGTERM or SIGINT closes `server` and exits with 0, the second exits at once with 130. An uncaught
  * exception or rejection is logged, then the server is closed and the process exits with 1.
  */
-export function stopOnSignals(server: CommandedServer, stopping: Stopping): void {
+export function stopOnSignals(server: CommandedServer, stopping: Stopping): StopWatch {
   const { process, graceS } = stopping;
   let isClosing = false;
 
@@ -66,4 +71,5 @@ export function stopOnSignals(server: CommandedServer, stopping: Stopping): void
   process.on("SIGINT", onSignal);
   process.on("uncaughtException", (error) => onFault(error, "uncaught exception"));
   process.on("unhandledRejection", (error) => onFault(error, "unhandled rejection"));
+  return { isClosing: () => isClosing };
 }

@@ -49,7 +49,7 @@ test("a Redis that may throw away state makes a node say that it is not well", a
   assert.equal(await metricOf(node, "degraded"), 1);
 });
 
-test("SIGTERM ends a node that waits for Redis, quickly and with 0", async (t) => {
+test("SIGTERM ends a node that waits for Redis, quickly, with 0 and without an error", async (t) => {
   const redis = await startRedis(t);
   await redis.stop();
   const config = nodeConfig({}, { redis: { url: redis.url }, shutdown: { grace_s: 30 } });
@@ -59,6 +59,7 @@ test("SIGTERM ends a node that waits for Redis, quickly and with 0", async (t) =
   node.kill("SIGTERM");
   assert.equal(await node.exitCode(), 0, node.output());
   assert.ok(performance.now() - askedMs < 3_000);
+  assert.doesNotMatch(node.output(), /^pipit:/m);
 });
 
 test("a node whose Redis is killed lives on, and logs when that begins and when it ends", async (t) => {
