@@ -1,5 +1,7 @@
 /** What docs/scaling.md shows can be used, and the figures that it gives are those of the code. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { LEAVE_GRACE_MS } from "../../src/channel-state/channel-state.ts";
 import { REDIS_STATE_DEFAULTS } from "../../src/channel-state/redis-state-context.ts";
@@ -10,6 +12,14 @@ import { redisTimings } from "../../src/redis/settings.ts";
 import { codeBlock, codeBlocks, ROOT, readPage } from "./pages.ts";
 
 const PAGE = readPage("docs/scaling.md");
+
+interface ClusterBench {
+  readonly results: readonly {
+    readonly scenario: string;
+    readonly size: number;
+    readonly costs: readonly { readonly redisUs: number; readonly nodesUs: number }[];
+  }[];
+}
 
 /** The second cell of the row that begins so. */
 function cell(first: string): string {
@@ -45,6 +55,38 @@ describe("docs/scaling.md", () => {
       assert.equal(loaded.config.redis?.url, "redis://127.0.0.1:6379");
     }
     assert.equal(new Set(lines.map((line) => /--metrics-port (\d+)/.exec(line)?.[1])).size, 2);
+  });
+
+  test("its costs are those that the bench has measured last", () => {
+    const { results } = JSON.parse(
+      readFileSync(join(ROOT, "bench/results/cluster.json"), "utf8"),
+    ) as ClusterBench;
+    const medianOf = (scenario: string, size: number, of: "redisUs" | "nodesUs"): string => {
+      const found = results.find((each) => each.scenario === scenario && each.size === size);
+      const sorted = found?.costs.map((cost) => cost[of]).toSorted((a, b) => a - b) ?? [];
+      return sorted[Math.floor(sorted.length / 2)]?.toFixed(1) ?? `no ${scenario}`;
+    };
+    for (const [what, scenario] of [
+      ["a presence join, 10", "join, 10 at a time on each node"],
+      ["a presence join, 500", "join, 500 at once on each node"],
+      ["a published event, subscribers on two", "publish, subscribers on two nodes"],
+      ["a published event, subscribers on every", "publish, subscribers on every node"],
+    ] as const) {
+      const row = PAGE.split("\n").find((line) => line.startsWith(`| ${what}`)) ?? "";
+      assert.deepEqual(
+        row
+          .split("|")
+          .slice(2, 6)
+          .map((text) => text.trim()),
+        [
+          medianOf(scenario, 2, "redisUs"),
+          medianOf(scenario, 10, "redisUs"),
+          medianOf(scenario, 2, "nodesUs"),
+          medianOf(scenario, 10, "nodesUs"),
+        ],
+        what,
+      );
+    }
   });
 
   test("its limits are those of the code", () => {
