@@ -4,11 +4,14 @@
  *   npm run bench:webhooks -- [--rounds 5] [--seconds 3] [--rates 200,1000,5000,max] [--sides pipit,bullmq]
  *
  * Both share one redis-server of this bench and take turns; everything else of both is in this process, and the
- * receiver is a function in it that answers 200 at once, so connections are in neither figure. Counted is the CPU
+ * receiver is a function that answers 200 at once, then one that is posted to. Counted is the CPU
  * time of this process and of Redis. Every delivery is counted too: one too few or too many fails the run. Loopback;
  * ends by itself within some minutes and writes bench/results/webhooks.{md,json}.
  */
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { startRedis } from "../test/support/redis-server.ts";
@@ -51,6 +54,11 @@ const { values } = parseArgs({
 const rounds = readNumber("rounds", values.rounds, MAX_ROUNDS);
 const seconds = readNumber("seconds", values.seconds, 60);
 const rates = values.rates.split(",").map(readRate);
+const ways = [false, true];
+const receiver = createServer((request, response) => {
+  request.resume().on("end", () => response.end());
+}).listen(0, "127.0.0.1");
+await once(receiver, "listening");
 const names = values.sides.split(",").map(readSide);
 const server = await startRedis(undefined);
 const results = new Map<string, Measured>();
@@ -64,20 +72,25 @@ try {
     await runner.move(undefined, WARM_UP);
     await runner.writes(WARM_UP_RATE, WARM_UP / 3);
     await runner.move(WARM_UP_RATE, WARM_UP / 2);
+    await runner.move(undefined, WARM_UP / 2, hookUrl());
     const cost = await runner.idle(IDLE_S);
     idle.set(runner.name, cost);
     console.log(`idle  ${runner.name}  ${shareText(cost.nodesUs)} + ${shareText(cost.redisUs)}`);
   }
   for (let round = 0; round < rounds; round += 1) {
     for (const rate of rates) {
-      for (const runner of round % 2 === 0 ? runners : runners.toReversed()) {
-        await measure(runner, rate, round);
+      for (const isPosted of ways) {
+        for (const runner of round % 2 === 0 ? runners : runners.toReversed()) {
+          await measure(runner, rate, isPosted, round);
+        }
       }
     }
   }
   if (values["no-report"] !== true) await report();
 } finally {
   for (const runner of runners) runner.close();
+  receiver.close();
+  receiver.closeAllConnections();
   await server.stop();
 }
 
@@ -99,31 +112,36 @@ function readSide(text: string): SideName {
 async function measure(
   { name, writes: write, move }: Runner,
   rate: Rate,
+  isPosted: boolean,
   round: number,
 ): Promise<void> {
   const count = rate === undefined ? EVENTS_AT_ONCE : rate * seconds;
   // For BullMQ there is nothing to be taken off: the write that decides is not in its figure.
   const writes = name === "pipit" ? await write(rate, count) : { nodesUs: 0, redisUs: 0 };
-  const moved = await move(rate, count);
+  const moved = await move(rate, count, isPosted ? hookUrl() : undefined);
   const net = {
     nodesUs: moved.nodesUs - writes.nodesUs,
     redisUs: moved.redisUs - writes.redisUs,
   };
-  const measured = results.get(keyOf(name, rate)) ?? { moves: [], writes: [], nets: [] };
-  results.set(keyOf(name, rate), measured);
+  const measured = results.get(keyOf(name, rate, isPosted)) ?? { moves: [], writes: [], nets: [] };
+  results.set(keyOf(name, rate, isPosted), measured);
   measured.moves.push(moved);
   measured.writes.push(writes);
   measured.nets.push(net);
   console.log(
-    `round ${round + 1}  ${rateText(rate)}  ${name}  ` +
+    `round ${round + 1}  ${keyOf(name, rate, isPosted)}  ` +
       `${net.nodesUs.toFixed(1)} + ${net.redisUs.toFixed(1)} µs on top of ` +
       `${writes.nodesUs.toFixed(1)} + ${writes.redisUs.toFixed(1)} µs, ` +
       `${moved.perSecond.toFixed(0)}/s, ${moved.eventsPerPost.toFixed(1)} a POST`,
   );
 }
 
-function keyOf(name: string, rate: Rate): string {
-  return `${name} ${rateText(rate)}`;
+function keyOf(name: string, rate: Rate, isPosted: boolean): string {
+  return `${name} ${rateText(rate)}${isPosted ? ", posted" : ""}`;
+}
+
+function hookUrl(): string {
+  return `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`;
 }
 
 function rateText(rate: Rate): string {
@@ -137,24 +155,26 @@ function shareText(usPerSecond: number): string {
 async function report(): Promise<void> {
   const sum = ({ nodesUs, redisUs }: Cost): number => nodesUs + redisUs;
   const text = (numbers: readonly number[]): string => spreadText(spreadOf(numbers), 1);
-  const rows = rates.flatMap((rate) => {
-    const pipit = results.get(keyOf("pipit", rate));
-    return names.map((name) => {
-      const { moves, writes, nets } = results.get(keyOf(name, rate)) ?? NOTHING;
-      const ratios = nets.map((net, i) => sum(net) / sum(pipit?.nets[i] ?? net));
-      return [
-        rateText(rate),
-        TITLES[name],
-        text(nets.map(({ nodesUs }) => nodesUs)),
-        text(nets.map(({ redisUs }) => redisUs)),
-        text(nets.map(sum)),
-        name === "pipit" ? "" : `${spreadText(spreadOf(ratios), 1)}×`,
-        name === "pipit" ? text(writes.map(sum)) : "",
-        spreadOf(moves.map(({ perSecond }) => perSecond)).median.toFixed(0),
-        spreadOf(moves.map(({ eventsPerPost }) => eventsPerPost)).median.toFixed(1),
-      ];
+  const rows = ways
+    .flatMap((isPosted) => rates.map((rate) => ({ rate, isPosted })))
+    .flatMap(({ rate, isPosted }) => {
+      const pipit = results.get(keyOf("pipit", rate, isPosted));
+      return names.map((name) => {
+        const { moves, writes, nets } = results.get(keyOf(name, rate, isPosted)) ?? NOTHING;
+        const ratios = nets.map((net, i) => sum(net) / sum(pipit?.nets[i] ?? net));
+        return [
+          rateText(rate) + (isPosted ? ", posted" : ""),
+          TITLES[name],
+          text(nets.map(({ nodesUs }) => nodesUs)),
+          text(nets.map(({ redisUs }) => redisUs)),
+          text(nets.map(sum)),
+          name === "pipit" ? "" : `${spreadText(spreadOf(ratios), 1)}×`,
+          name === "pipit" ? text(writes.map(sum)) : "",
+          spreadOf(moves.map(({ perSecond }) => perSecond)).median.toFixed(0),
+          spreadOf(moves.map(({ eventsPerPost }) => eventsPerPost)).median.toFixed(1),
+        ];
+      });
     });
-  });
   const idleText = [...idle].map(
     ([name, { nodesUs, redisUs }]) =>
       `${TITLES[name]} ${shareText(nodesUs)} in the node and ${shareText(redisUs)} in Redis`,
@@ -167,8 +187,8 @@ async function report(): Promise<void> {
       `CPU time in µs per event, of the node and of Redis: median of ${rounds} rounds (lowest–highest), in turns on one ` +
       "Redis, each side in a process of its own that is warm. It goes from the decision to the receiver's 200: the node's is that " +
       "of the process where events are decided, queued, dispatched, signed and taken by a function that answers 200 " +
-      "at once. Connections to receivers are in neither figure; Pipit needs one POST where BullMQ needs as many as " +
-      "the last column says.\n\n" +
+      "at once: the queue alone. *Posted* is all of it, over HTTP to a receiver in another process, by the same code on " +
+      "both sides; Pipit needs one POST where BullMQ needs as many as the last column says.\n\n" +
       "Pipit is the channel state, in which channels become occupied, and the dispatcher: 64 partitions on one node, " +
       "as they run in the server. The event enters the outbox in the script that decides it, so its cost is what " +
       "comes on top of *the write*, which is there without webhooks too: the same writes, measured alone, with the two " +

@@ -1,8 +1,11 @@
 /** BullMQ's way: a job for each event, which a worker settles when the receiver has answered. */
+import { setMaxListeners } from "node:events";
 import { Queue, Worker } from "bullmq";
+import type { WebhookEndpoint } from "../../src/apps/app.ts";
 import { channelEvent } from "../../src/protocol/webhook-event.ts";
 import { attemptHeaders, batchBody, deliveryId } from "../../src/webhooks/batch.ts";
 import type { OutboxEvent } from "../../src/webhooks/outbox.ts";
+import type { Target } from "../../src/webhooks/target.ts";
 import { endpoint } from "../../test/webhooks/fixtures.ts";
 import {
   APP,
@@ -13,11 +16,13 @@ import {
   type WebhookServer,
   type WebhookSide,
 } from "./webhook-side.ts";
+import { createCountingTarget } from "./webhook-target.ts";
 
 /** Jobs under way at a time. */
 const CONCURRENCY = 100;
 const QUEUE = "webhooks";
-const HOOK = endpoint("hook");
+const NEVER = new AbortController().signal;
+setMaxListeners(0, NEVER);
 const WEBHOOK_KEY = { key: KEY, signingKey: SIGNING_KEY };
 
 interface JobData {
@@ -31,6 +36,7 @@ export async function openBullmqSide(
   server: WebhookServer,
   prefix: string,
   part: Part,
+  receiver: string | undefined,
 ): Promise<WebhookSide> {
   const connection = { host: "127.0.0.1", port: server.port, maxRetriesPerRequest: null };
   const queue = new Queue<JobData>(QUEUE, {
@@ -44,15 +50,15 @@ export async function openBullmqSide(
     },
   });
   await queue.waitUntilReady();
-  const counts = { posts: 0 };
+  const target = createCountingTarget(receiver !== undefined);
+  const hook = endpoint("hook", receiver === undefined ? {} : { url: receiver });
   let adding: Promise<unknown>[] = [];
   const worker =
     part === "move"
       ? new Worker<JobData>(
           QUEUE,
           async ({ id = "", data, timestamp }) => {
-            post(id, data, timestamp);
-            counts.posts += 1;
+            await post(target, hook, id, data, timestamp);
           },
           { connection, prefix, concurrency: CONCURRENCY },
         )
@@ -70,18 +76,25 @@ export async function openBullmqSide(
       adding = [];
       await Promise.all(waiting);
     },
-    delivered: () => counts.posts,
-    posts: () => counts.posts,
+    delivered: () => target.counts.posts,
+    posts: () => target.counts.posts,
     async close() {
       await worker?.close();
+      await target.close();
       await queue.obliterate({ force: true });
       await queue.close();
     },
   };
 }
 
-/** What Pipit makes of a batch too, for the one event: the body, its signature and the headers. */
-function post(id: string, { appId, channel, type, json }: JobData, decidedMs: number): void {
+/** What Pipit makes of a batch too, for the one event: the body, its signature, the headers, and the POST. */
+async function post(
+  target: Target,
+  hook: WebhookEndpoint,
+  id: string,
+  { appId, channel, type, json }: JobData,
+  decidedMs: number,
+): Promise<void> {
   const event: OutboxEvent = {
     id,
     appId,
@@ -93,14 +106,26 @@ function post(id: string, { appId, channel, type, json }: JobData, decidedMs: nu
     retriedFromMs: decidedMs,
   };
   const nowMs = Date.now();
-  attemptHeaders({
-    endpoint: HOOK,
+  const body = batchBody(nowMs, [event]);
+  const headers = attemptHeaders({
+    endpoint: hook,
     key: WEBHOOK_KEY,
-    body: batchBody(nowMs, [event]),
-    delivery: deliveryId(appId, HOOK.id, [event]),
+    body,
+    delivery: deliveryId(appId, hook.id, [event]),
     attempt: 1,
     events: [event],
     nowMs,
     version: "0.0.0",
   });
+  const attempt = {
+    endpoint: hook.id,
+    url: hook.url,
+    headers,
+    body,
+    timeoutMs: 4_000,
+    concurrency: CONCURRENCY,
+    tls: undefined,
+  };
+  const answer = await target.send(attempt, NEVER);
+  if (answer.kind !== "answered" || answer.status !== 200) throw new Error("The receiver failed.");
 }

@@ -6,7 +6,6 @@ import type { Commands } from "../../src/redis/commands.ts";
 import { createRedisConnections } from "../../src/redis/connections.ts";
 import type { Script } from "../../src/redis/script.ts";
 import { createRedisOutbox } from "../../src/webhooks/redis-outbox.ts";
-import type { Answer, Target } from "../../src/webhooks/target.ts";
 import { createWebhooks } from "../../src/webhooks/webhooks.ts";
 import { until } from "../../test/support/until.ts";
 import { app, appRegistry, endpoint, SETTINGS } from "../../test/webhooks/fixtures.ts";
@@ -19,23 +18,7 @@ import {
   type WebhookServer,
   type WebhookSide,
 } from "./webhook-side.ts";
-
-const TAKEN: Answer = { kind: "answered", status: 200, retryAfter: undefined };
-
-/** Counts what is sent to it and answers 200 at once: connections are no part of what is measured. */
-function createCountingTarget(): Target & { readonly counts: { posts: number; events: number } } {
-  const counts = { posts: 0, events: 0 };
-  return {
-    counts,
-    async send({ headers }) {
-      counts.posts += 1;
-      counts.events += headers["x-pipit-event-ids"]?.split(",").length ?? 0;
-      return TAKEN;
-    },
-    forget() {},
-    async close() {},
-  };
-}
+import { createCountingTarget } from "./webhook-target.ts";
 
 /** What lua/write.lua does for webhooks: it puts the event into the outbox, and wakes the dispatcher. */
 const APPEND = /^ {2}if redis\.call\("XLEN", events\).*$|^ {2}redis\.call\("XADD", events.*$/gm;
@@ -64,6 +47,7 @@ export async function openPipitSide(
   server: WebhookServer,
   keyPrefix: string,
   part: Part,
+  receiver: string | undefined,
 ): Promise<WebhookSide> {
   const nodeName = "bench";
   const redis = createRedisConnections({ url: server.url, keyPrefix }, SILENT_LOG, {
@@ -95,10 +79,16 @@ export async function openPipitSide(
       maxDeadLetterAgeMs: 604_800_000,
     },
   });
-  const target = createCountingTarget();
+  const target = createCountingTarget(receiver !== undefined);
   const webhookKey = { key: KEY, signingKey: SIGNING_KEY };
   const webhooks = createWebhooks({
-    apps: appRegistry(app(APP, { webhookKey, webhooks: [endpoint("hook")], batchWebhooks: true })),
+    apps: appRegistry(
+      app(APP, {
+        webhookKey,
+        webhooks: [endpoint("hook", receiver === undefined ? {} : { url: receiver })],
+        batchWebhooks: true,
+      }),
+    ),
     outbox,
     settings: SETTINGS,
     now: Date.now,

@@ -37,22 +37,30 @@ process.on("disconnect", () => process.exit(0));
 async function run(task: Task): Promise<Cost> {
   switch (task.kind) {
     case "idle":
-      return alone("move", async () => {
+      return alone("move", undefined, async () => {
         // The first looks are over.
         await delay(1_000);
         return measureCost(server, task.seconds, () => delay(task.seconds * 1_000));
       });
     case "move":
-      return alone("move", (side) => measureMove(server, side, task.rate, task.count));
+      return alone("move", task.receiver, (side) =>
+        measureMove(server, side, task.rate, task.count),
+      );
     case "writes":
-      return alone("writes", (side) => measureWrites(server, side, task.rate, task.count));
+      return alone("writes", undefined, (side) =>
+        measureWrites(server, side, task.rate, task.count),
+      );
   }
 }
 
 /** On an empty Redis, with nobody else open. */
-async function alone<T>(part: Part, use: (side: WebhookSide) => Promise<T>): Promise<T> {
+async function alone<T>(
+  part: Part,
+  receiver: string | undefined,
+  use: (side: WebhookSide) => Promise<T>,
+): Promise<T> {
   runs += 1;
-  const side = await open(server, `run-${runs}:`, part);
+  const side = await open(server, `run-${runs}:`, part, receiver);
   try {
     return await use(side);
   } finally {

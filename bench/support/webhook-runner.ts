@@ -11,7 +11,7 @@ export type SideName = "pipit" | "bullmq";
 export interface Runner {
   readonly name: SideName;
   idle(seconds: number): Promise<Cost>;
-  move(rate: Rate, count: number): Promise<Moved>;
+  move(rate: Rate, count: number, receiver?: string): Promise<Moved>;
   writes(rate: Rate, count: number): Promise<Cost>;
   close(): void;
 }
@@ -39,7 +39,7 @@ export function startRunner(name: SideName, redisUrl: string): Runner {
   return {
     name,
     idle: (seconds) => ask({ kind: "idle", seconds }),
-    move: (rate, count) => ask({ kind: "move", rate, count }),
+    move: (rate, count, receiver) => ask({ kind: "move", rate, count, receiver }),
     writes: (rate, count) => ask({ kind: "writes", rate, count }),
     close: () => child.disconnect(),
   };

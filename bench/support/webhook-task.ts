@@ -9,4 +9,11 @@ export type Rate = number | undefined;
  */
 export type Task =
   | { readonly kind: "idle"; readonly seconds: number }
-  | { readonly kind: "move" | "writes"; readonly rate: Rate; readonly count: number };
+  | { readonly kind: "writes"; readonly rate: Rate; readonly count: number }
+  | {
+      readonly kind: "move";
+      readonly rate: Rate;
+      readonly count: number;
+      /** Where they are POSTed; undefined: to a function that answers 200 at once. */
+      readonly receiver: string | undefined;
+    };
