@@ -22,7 +22,10 @@ export function explainText(answer: ExplainAnswer, appId: string): string {
   return `${lines.join("\n")}\n`;
 }
 
-function reasons(endpoint: ExplainedRow, { event, now_ms }: ExplainAnswer): readonly string[] {
+function reasons(
+  endpoint: ExplainedRow,
+  { event, channel, now_ms }: ExplainAnswer,
+): readonly string[] {
   const { takes, refusals, backlog, oldest_age_ms, last_delivery, dead_letters_of_it } = endpoint;
   const lines = [...refusals];
   const detail = detailOf(endpoint, now_ms);
@@ -34,13 +37,15 @@ function reasons(endpoint: ExplainedRow, { event, now_ms }: ExplainAnswer): read
     );
   }
   if (last_delivery !== null) {
-    const { id, channel, delivered_ms, latency_ms } = last_delivery;
+    const { id, delivered_ms, latency_ms } = last_delivery;
     const ago = ageText(now_ms - delivered_ms);
     lines.push(
-      `last ${event} delivered ${ago} ago: ${id} on ${channel}, ${latency_ms} ms after it was decided`,
+      `last ${event} on ${channel} delivered ${ago} ago: ${id}, ${latency_ms} ms after it was decided`,
     );
   } else if (takes) {
-    lines.push(`no ${event} delivered by the node that was asked, since it was started`);
+    lines.push(
+      `no ${event} on ${channel} delivered by the node that was asked, as far as it remembers`,
+    );
   }
   if (dead_letters_of_it !== null && dead_letters_of_it.found > 0) {
     const { found, is_complete, latest } = dead_letters_of_it;

@@ -10,11 +10,12 @@ import { eventProblem, MAX_STEP_LIMIT, readParameters } from "./webhook-request.
 
 export interface ExplainParts {
   readonly operations: Pick<WebhookOperations, "status" | "deadLetters">;
-  /** The last event of a type that an endpoint took from this node. */
+  /** The last event of a type and channel that an endpoint took from this node. */
   readonly lastDelivery: (
     appId: string,
     endpointId: string,
     type: string,
+    channel: string,
   ) => LastDelivery | undefined;
   /** Epoch ms. */
   readonly now: () => number;
@@ -64,7 +65,7 @@ async function endpointFields(
   { endpoint, isTaken, refusals }: EndpointExplanation,
   status: EndpointStatus | undefined,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const last = lastDelivery(app.id, endpoint.id, type);
+  const last = lastDelivery(app.id, endpoint.id, type, channel);
   const fields = { takes: isTaken, refusals, last_delivery: deliveryFields(last) };
   if (status === undefined) return { id: endpoint.id, ...fields, dead_letters_of_it: null };
   const standing = statusFields(status, endpoint.url, now());

@@ -27,7 +27,8 @@ function createRig(endpoints: readonly WebhookEndpoint[] = [endpoint("orders")])
   const api = createTestApi(testSettings({ webhooks: endpoints }), {
     webhooks: {
       operations: webhooks.operations,
-      lastDelivery: (_appId, endpointId, type) => last.get(`${endpointId}:${type}`),
+      lastDelivery: (_appId, endpointId, type, channel) =>
+        last.get(`${endpointId}:${type}:${channel}`),
       now: () => NOW_MS,
     },
   });
@@ -314,8 +315,8 @@ describe("GET webhooks/explain", () => {
     ]);
     webhooks.statuses[0] = status("orders", { deadLetters: 1, backlog: 3, oldestMs: NOW_MS });
     webhooks.letters.push({ event: outboxEvent(ID), reason: "budget", status: "500", diedMs: 9 });
-    const taken = { eventId: "1-1-1-1", channel: "other", deliveredMs: 5, latencyMs: 12 };
-    last.set("orders:channel_occupied", taken);
+    const taken = { eventId: "1-1-1-1", channel: "room", deliveredMs: 5, latencyMs: 12 };
+    last.set("orders:channel_occupied:room", taken);
     const params = { event: "channel_occupied", channel: "room" };
     const answer = await api.request({ path, params });
     assert.equal(answer.status, 200);
@@ -328,7 +329,7 @@ describe("GET webhooks/explain", () => {
     assert.deepEqual([orders?.id, orders?.takes, orders?.backlog], ["orders", true, 3]);
     assert.deepEqual(orders?.last_delivery, {
       id: "1-1-1-1",
-      channel: "other",
+      channel: "room",
       delivered_ms: 5,
       latency_ms: 12,
     });

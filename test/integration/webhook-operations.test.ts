@@ -117,11 +117,13 @@ test("explain says what was delivered last, and ends with 1 when nobody gets the
   const explain = (event: string, channel: string) =>
     cli.run("webhooks", "explain", "--event", event, "--channel", channel);
   const taken = await until("it is settled", async () => {
-    const answer = await explain("channel_occupied", "hall");
-    return /last channel_occupied delivered/.test(answer.out) && answer;
+    const answer = await explain("channel_occupied", "room");
+    return /last channel_occupied on room delivered/.test(answer.out) && answer;
   });
   assert.equal(taken.code, 0);
-  assert.match(taken.out, /orders \(http:.*\) takes it\n {2}healthy\n {2}last .* on room, \d+ ms/);
+  assert.match(taken.out, /orders \(http:.*\) takes it\n {2}healthy\n {2}last .*, \d+ ms after/);
+  const other = await explain("channel_occupied", "hall");
+  assert.match(other.out, /no channel_occupied on hall delivered by the node that was asked/);
   const refused = await explain("channel_vacated", "room");
   assert.equal(refused.code, 1);
   assert.match(refused.out, /does not take it\n {2}event_types does not name channel_vacated/);

@@ -3,28 +3,48 @@ import { test } from "node:test";
 import { createLastDeliveries } from "../../src/webhooks/last-deliveries.ts";
 import { outboxEvent } from "../http/fake-webhooks.ts";
 
-test("the last event of each type that an endpoint took is known, with how long it took", () => {
+test("the last event of each type and channel that an endpoint took is known, with how long it took", () => {
   let nowMs = 5_000;
   const last = createLastDeliveries(() => nowMs);
-  last.note("1", "a", outboxEvent("1-1-1-0"));
+  const hall = { channel: "hall" };
+  last.note("1", "a", outboxEvent("1-1-1-0", hall));
   nowMs = 6_000;
-  last.note("1", "a", outboxEvent("1-1-1-1", { channel: "hall", decidedMs: 7_000 }));
-  last.note("1", "a", outboxEvent("1-1-1-2", { type: "cache_miss" }));
-  assert.deepEqual(last.of("1", "a", "channel_occupied"), {
+  last.note("1", "a", outboxEvent("1-1-1-1", { ...hall, decidedMs: 7_000 }));
+  last.note("1", "a", outboxEvent("1-1-1-2", { channel: "attic" }));
+  last.note("1", "a", outboxEvent("1-1-1-3", { ...hall, type: "cache_miss" }));
+  assert.deepEqual(last.of("1", "a", "channel_occupied", "hall"), {
     eventId: "1-1-1-1",
     channel: "hall",
     deliveredMs: 6_000,
     latencyMs: 0,
   });
-  assert.equal(last.of("1", "a", "cache_miss")?.latencyMs, 5_000);
-  assert.equal(last.of("1", "b", "cache_miss"), undefined);
-  assert.equal(last.of("2", "a", "cache_miss"), undefined);
+  assert.equal(last.of("1", "a", "channel_occupied", "attic")?.eventId, "1-1-1-2");
+  assert.equal(last.of("1", "a", "cache_miss", "hall")?.latencyMs, 5_000);
+  assert.equal(last.of("1", "a", "cache_miss", "attic"), undefined);
+  assert.equal(last.of("1", "b", "cache_miss", "hall"), undefined);
+  assert.equal(last.of("2", "a", "cache_miss", "hall"), undefined);
 });
 
-test("the longest untouched gives way past the bound, and is counted", () => {
-  const last = createLastDeliveries(() => 1, 2);
-  for (const endpointId of ["a", "b", "a", "c"]) last.note("1", endpointId, outboxEvent("1-1-1-0"));
-  assert.equal(last.of("1", "b", "channel_occupied"), undefined);
-  assert.ok(last.of("1", "a", "channel_occupied"));
-  assert.equal(last.counters.forgotten, 1);
+test("no app's events are taken for another's, whatever their names", () => {
+  const last = createLastDeliveries(() => 1);
+  last.note("1", "a", outboxEvent("1-1-1-0", { channel: "2:hall" }));
+  assert.equal(last.of("1:2", "a", "channel_occupied", "hall"), undefined);
+  assert.equal(last.of("12", "a", "channel_occupied", ":hall"), undefined);
+});
+
+test("those that were long not noted give way past the bound, and are counted", () => {
+  const last = createLastDeliveries(() => 1, 4);
+  const note = (channels: string) => {
+    for (const channel of channels) last.note("1", "a", outboxEvent("1-1-1-0", { channel }));
+  };
+  const known = (channels: string) =>
+    [...channels].filter((each) => last.of("1", "a", "channel_occupied", each)).join("");
+  note("abcd");
+  assert.deepEqual([known("abcd"), last.counters.forgotten], ["abcd", 0]);
+  note("c");
+  assert.deepEqual([known("abcd"), last.counters.forgotten], ["abcd", 0]);
+  note("e");
+  assert.deepEqual([known("abcde"), last.counters.forgotten], ["cde", 2]);
+  note("df");
+  assert.deepEqual([known("abcdef"), last.counters.forgotten], ["def", 3]);
 });
