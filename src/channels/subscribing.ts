@@ -19,6 +19,7 @@ import { createSendCached } from "./cached-event.ts";
 import { createContributions } from "./contributions.ts";
 import type { ChannelsCounters } from "./counters.ts";
 import { type Admission, checkJoin, unauthorized } from "./join-checks.ts";
+import { inTime } from "./join-deadline.ts";
 import type { LocalChannel, LocalChannels } from "./local-channels.ts";
 import type { Refusals } from "./refusals.ts";
 
@@ -108,12 +109,13 @@ export function createSubscribing(parts: SubscribingParts): Subscribing {
     // Each time: a topic that was heard may not be just now.
     const heard = adapter.subscribe(local.topic);
     if (heard === undefined) {
-      record(connection, local, subscription, member);
+      record(connection, local, subscription, member, askedMs);
       return;
     }
     heard.then(
       () => {
-        if (subscription.status === "pending") record(connection, local, subscription, member);
+        if (subscription.status !== "pending") return;
+        record(connection, local, subscription, member, askedMs);
       },
       () => {
         if (subscription.status !== "pending") return;
@@ -131,6 +133,7 @@ export function createSubscribing(parts: SubscribingParts): Subscribing {
     local: LocalChannel,
     subscription: Subscription,
     member: PresenceMember | undefined,
+    askedMs: number,
   ): void {
     if (member === undefined) {
       join(connection, local, subscription);
@@ -143,7 +146,7 @@ export function createSubscribing(parts: SubscribingParts): Subscribing {
       decide(connection, local, subscription, added);
       return;
     }
-    added.then(
+    inTime(added, now() - askedMs).then(
       (result) => {
         if (subscription.status === "recording") decide(connection, local, subscription, result);
       },

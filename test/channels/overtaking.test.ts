@@ -15,6 +15,7 @@ import { createDelayedCacheStore } from "../support/delayed-cache-store.ts";
 import { createDelayedChannelState } from "../support/delayed-channel-state.ts";
 import { createHeldCalls, type HeldCalls } from "../support/held-calls.ts";
 import { createTestApp, type TestAppChanges } from "../support/test-app.ts";
+import { until } from "../support/until.ts";
 
 type Slow = "adapter" | "state" | "cache";
 
@@ -49,6 +50,27 @@ async function assertNothingLeft(calls: HeldCalls, node: ChannelsNode): Promise<
     assert.equal(connection.subscriptions?.size ?? 0, 0);
   }
 }
+
+test("a join whose two steps take long together is refused in time, and the late answer leaves nothing", async () => {
+  const calls = createHeldCalls();
+  const node = createChannelsNode({
+    wrapAdapter: (inner) => createDelayedAdapter(inner, calls),
+    wrapState: (inner) => createDelayedChannelState(inner, calls),
+  });
+  const client = node.connect();
+  client.subscribe("presence-room", { user_id: 1 });
+  node.nowMs += 4_990;
+  await calls.release("subscribe 3:presence-room");
+  assert.deepEqual(client.take(), []);
+  // The state answers when it has long been refused.
+  const frames = await until("it is refused", () => {
+    const taken = client.takeNames();
+    return taken.length > 0 && taken;
+  });
+  assert.equal(frames[0], "subscription_error presence-room");
+  await assertNothingLeft(calls, node);
+  assert.deepEqual(client.take(), []);
+});
 
 const ROOMS = [
   ["room", undefined],
