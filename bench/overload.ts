@@ -55,7 +55,7 @@ function draw(steps: readonly Step[]): string {
     points: steps.map((step) => [step.share, y(step)]),
   });
   const xTitle = "offered load, 1 is what one core carries";
-  return chartsSvg([
+  return chartsSvg("Throughput and p99 against offered load", [
     {
       title: "Signed batches of 10 events, per second",
       xTitle,

@@ -41,6 +41,7 @@ export function flameGraph(root: Call, title: string): string {
   draw(root, 0, 0);
   const legend = "orange: Pipit, blue: libraries, green: Node and V8 with what they call natively";
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="monospace" font-size="10">
+<title>${escapeXml(title)}</title>
 <rect width="${WIDTH}" height="${height}" fill="#fff"/>
 <text x="4" y="18" font-size="13">${escapeXml(title)}</text>
 ${boxes.join("\n")}

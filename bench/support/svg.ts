@@ -30,13 +30,14 @@ export function escapeXml(text: string): string {
     .replaceAll('"', "&quot;");
 }
 
-/** The charts one below the other in one document. */
-export function chartsSvg(charts: readonly Chart[]): string {
+/** The charts one below the other in one document, which `title` describes to those who do not see it. */
+export function chartsSvg(title: string, charts: readonly Chart[]): string {
   const height = HEIGHT * charts.length;
   const drawn = charts.map(
     (chart, n) => `<g transform="translate(0 ${n * HEIGHT})">\n${chartSvg(chart)}\n</g>`,
   );
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="11">
+<title>${escapeXml(title)}</title>
 <rect width="${WIDTH}" height="${height}" fill="#fff"/>
 ${drawn.join("\n")}
 </svg>

@@ -55,7 +55,7 @@ test("a chart has a line for each series, also where values differ a thousandfol
     yTitle: "y",
     lines: [{ name: "n", colour: "#000", points }],
   };
-  const svg = chartsSvg([chart, { ...chart, isLogarithmic: true }]);
+  const svg = chartsSvg("Charts", [chart, { ...chart, isLogarithmic: true }]);
   assert.equal(svg.match(/stroke-width="2"/g)?.length, 2);
   assert.doesNotMatch(svg, /NaN|Infinity/);
 });
