@@ -98,13 +98,18 @@ export function requireYes(isConfirmed: boolean, what: string): void {
 
 export type Signal = "pause" | "resume" | "retry";
 
-export function signalText(signal: Signal, endpoint: string, way: string): string {
+/** What is true of the endpoint, `id`, once the signal was given. */
+export function signalText(signal: Signal, { id, state }: EndpointRow, way: string): string {
+  const isOff = state === "disabled" || state === "removed";
   switch (signal) {
-    case "pause":
-      return `${endpoint} is paused: nothing is sent to it, and it goes on collecting. To end it: pipit webhooks resume ${endpoint} ${way}\n`;
+    case "pause": {
+      const rest = isOff ? `also when it is no longer ${state}` : "and it goes on collecting";
+      return `${id} is paused: nothing is sent to it, ${rest}. To end it: pipit webhooks resume ${id} ${way}\n`;
+    }
     case "resume":
-      return `${endpoint} is not paused: what waits is sent, with a new retry budget.\n`;
+      if (isOff) return `${id} is not paused, but it is ${state}: nothing is sent to it.\n`;
+      return `${id} is not paused: what waits is sent, with a new retry budget.\n`;
     case "retry":
-      return `${endpoint} is tried now. What became of it: pipit webhooks status ${way}\n`;
+      return `${id} is tried now. What became of it: pipit webhooks status ${way}\n`;
   }
 }

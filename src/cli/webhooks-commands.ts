@@ -89,7 +89,7 @@ export function addOperations(webhooks: Command, world: World, exit: Exit): void
         const { client, way } = ask(world, options);
         await client.post(`/${encodeURIComponent(endpoint)}/${signal}`, {});
         if (options.json) print(world, { endpoint, done: signal });
-        else world.out(signalText(signal, endpoint, way));
+        else world.out(signalText(signal, await endpointRow(client, endpoint), way));
       });
   }
 

@@ -74,7 +74,7 @@ function readChange(
     case "webhookResume":
       return readSignal(body, () => operations.resume(name).then(nothing));
     case "webhookRetry":
-      return readSignal(body, () => operations.retry(name).then(nothing));
+      return readSignal(body, () => operations.retry(name));
     default:
       throw new Error(`The route ${match.name} changes no webhooks.`);
   }

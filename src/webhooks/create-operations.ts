@@ -53,6 +53,22 @@ export function createOperations(context: DispatchContext, delivery: Delivery): 
     return { refused: `The endpoint ${name} is in use: remove it or set enabled to false first.` };
   }
 
+  /** Why nothing is sent to it. */
+  async function silence(of: EndpointName): Promise<Refused | undefined> {
+    const found = await lookUp(of);
+    if (typeof found === "string") return { refused: found };
+    const name = JSON.stringify(of.endpointId);
+    if (found === undefined) {
+      return { refused: `The endpoint ${name} is not configured: nothing is sent to it.` };
+    }
+    if (!found.enabled) {
+      return { refused: `The endpoint ${name} has enabled: false: nothing is sent to it.` };
+    }
+    const pause = (await controls.pauses()).get(`${of.appId}:${of.endpointId}`);
+    if (pause === undefined || !holdsUrl(pause, found.url)) return undefined;
+    return { refused: `The endpoint ${name} is paused: resume it.` };
+  }
+
   function countersOf({ appId, endpointId }: EndpointName) {
     return delivery.endpoint(appId, endpointId).counters;
   }
@@ -158,7 +174,10 @@ export function createOperations(context: DispatchContext, delivery: Delivery): 
       log.info({ app_id: appId, endpoint: endpointId }, "webhook endpoint resumed");
     },
     async retry(of) {
+      const problem = await silence(of);
+      if (problem) return problem;
       await controls.retry(of);
+      return undefined;
     },
   };
 }

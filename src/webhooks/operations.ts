@@ -114,6 +114,6 @@ export interface WebhookOperations {
   pause(of: EndpointName): Promise<Refused | undefined>;
   /** Ends a pause, whatever its reason, and begins the retry budget anew. Nothing happens without a pause. */
   resume(of: EndpointName): Promise<void>;
-  /** Tries an endpoint that backs off at once, on every node. */
-  retry(of: EndpointName): Promise<void>;
+  /** Tries an endpoint that backs off at once, on every node. Refused for one that nothing is sent to. */
+  retry(of: EndpointName): Promise<Refused | undefined>;
 }

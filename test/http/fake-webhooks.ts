@@ -63,7 +63,10 @@ export function fakeWebhooks(): FakeWebhooks {
         return fake.refusal === undefined ? undefined : { refused: fake.refusal };
       },
       resume: async (of) => void asked.push(["resume", of.endpointId]),
-      retry: async (of) => void asked.push(["retry", of.endpointId]),
+      async retry(of) {
+        asked.push(["retry", of.endpointId]);
+        return undefined;
+      },
     },
   };
   return fake;

@@ -21,10 +21,10 @@ interface Rig {
 }
 
 /** One endpoint, `orders`, whose retry budget is soon over. */
-async function createRig(t: TestContext, config: ConfigInput = {}): Promise<Rig> {
+async function createRig(t: TestContext, config: ConfigInput = {}, enabled = true): Promise<Rig> {
   const receiver = await startReceiver(t, APP);
   const webhooks = [
-    { id: "orders", url: receiver.url, event_types: ["channel_occupied" as const] },
+    { id: "orders", url: receiver.url, event_types: ["channel_occupied" as const], enabled },
   ];
   const retry = { initial_ms: 20, max_ms: 50, budget_s: 1 };
   const pipit = await startPipit(t, { webhooks }, { webhooks: { retry }, ...config });
@@ -108,6 +108,20 @@ test("a paused endpoint collects, and gets everything when it is resumed", async
   assert.deepEqual(receiver.events(), []);
   await cli.run("webhooks", "resume", "orders");
   await until("it has come", () => receiver.events().length === 1);
+});
+
+test("what is said of an endpoint that nothing is sent to is true", async (t) => {
+  const { cli } = await createRig(t, {}, false);
+  const paused = await cli.run("webhooks", "pause", "orders");
+  assert.match(
+    paused.out,
+    /^orders is paused: nothing is sent to it, also when it is no longer dis/,
+  );
+  const resumed = await cli.run("webhooks", "resume", "orders");
+  assert.equal(resumed.out, "orders is not paused, but it is disabled: nothing is sent to it.\n");
+  const retried = await cli.run("webhooks", "retry", "orders");
+  assert.equal(retried.code, 1);
+  assert.match(retried.err, /Refused.*"orders" has enabled: false: nothing is sent to it/);
 });
 
 test("explain says what was delivered last, and ends with 1 when nobody gets the event", async (t) => {

@@ -334,6 +334,21 @@ describe("a status", () => {
   });
 });
 
+test("a retry is refused for an endpoint that nothing is sent to", async (t) => {
+  const { webhooks, reload } = await openRig(t);
+  const { operations } = webhooks;
+  const refusal = async () => (await operations.retry(ONE))?.refused;
+  assert.equal(await refusal(), undefined);
+  await operations.pause(ONE);
+  assert.match(String(await refusal()), /"one" is paused/);
+  await operations.resume(ONE);
+  assert.equal(await refusal(), undefined);
+  reload({ webhooks: [endpoint("one", { enabled: false })] });
+  assert.match(String(await refusal()), /"one" has enabled: false/);
+  reload({ webhooks: [] });
+  assert.match(String(await refusal()), /"one" is not configured/);
+});
+
 test("an event is found where it is, and one that nobody can have is not looked for", async (t) => {
   const { operations, occupyAndWait, target } = await withDeadLetters(t);
   const [letter] = (await allLetters(operations)).letters;
@@ -360,4 +375,5 @@ test("nothing is refused or done for an app that cannot be looked up", async (t)
   assert.deepEqual(await webhooks.operations.replay(ONE, {}, step), refused);
   assert.deepEqual(await webhooks.operations.dropBacklog(ONE, step), refused);
   assert.deepEqual(await webhooks.operations.pause(ONE), refused);
+  assert.deepEqual(await webhooks.operations.retry(ONE), refused);
 });
