@@ -19,6 +19,7 @@ import {
   isSpent,
   MAX_ORDERED_STEPS,
   returnSteps,
+  type StateLoss,
   type Step,
   type TrackedChannel,
 } from "./redis-tracked-channel.ts";
@@ -193,9 +194,10 @@ export function createLane(
       restoreUntilMs = now() + settings.restoreMs;
       restoreLeaves();
     }
+    const loss = isLost ? "all" : hasLostWrites ? "last writes" : "none";
     hasLostWrites = false;
     knownMs = renewedMs;
-    replay(isLost, answer.seqBefore);
+    replay(loss, answer.seqBefore);
     arrivals.begin(arrivalsUntilMs);
   }
 
@@ -208,9 +210,9 @@ export function createLane(
     }
   }
 
-  function replay(isLost: boolean, seqBefore: number | undefined): void {
+  function replay(loss: StateLoss, seqBefore: number | undefined): void {
     for (const channel of channels) {
-      forgetAcknowledged(channel, isLost ? arrivals.of(channel) : undefined);
+      forgetAcknowledged(channel, loss, arrivals.of(channel));
       dirty.add(channel);
     }
     if (orphan) returnOrphan(orphan, (seqBefore ?? -1) >= orphan.seq);

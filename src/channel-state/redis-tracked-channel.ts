@@ -183,19 +183,29 @@ function* difference(channel: TrackedChannel): Generator<Step> {
   if (hasCountChanged && wantedCount === 0) yield count;
 }
 
+/** What Redis has lost of what it had acknowledged: nothing (this node was reaped), the last writes, or all. */
+export type StateLoss = "none" | "last writes" | "all";
+
 /**
- * Nothing that Redis has acknowledged stands any longer: this node was reaped, or Redis has lost it. In the
- * latter case what comes back is no news, but for `untold` (see redis-recent-arrivals.ts).
+ * Nothing that Redis has acknowledged stands any longer. When all is lost, what comes back is no news, but for
+ * `untold` (see redis-recent-arrivals.ts). Of the last writes, whose events may be lost as well, only what has been
+ * left since is known to receivers in that way: its leave would else never be told.
  */
 export function forgetAcknowledged(
   channel: TrackedChannel,
-  untold: ReadonlySet<string | undefined> | undefined,
+  loss: StateLoss,
+  untold: ReadonlySet<string | undefined>,
 ): void {
-  if (untold !== undefined) {
-    if (channel.ackedCount > 0 && !untold.has(undefined)) channel.isCountRestored = true;
-    const told = [...(channel.ackedUsers ?? [])].filter((userId) => !untold.has(userId));
-    if (told.length > 0)
-      channel.restoredUsers = new Set([...(channel.restoredUsers ?? []), ...told]);
+  if (loss !== "none") {
+    const isAll = loss === "all";
+    const isCountKnown = isAll ? !untold.has(undefined) : channel.wantedCount === 0;
+    if (channel.ackedCount > 0 && isCountKnown) channel.isCountRestored = true;
+    const known = [...(channel.ackedUsers ?? [])].filter((userId) =>
+      isAll ? !untold.has(userId) : !channel.wantedUsers?.has(userId),
+    );
+    if (known.length > 0) {
+      channel.restoredUsers = new Set([...(channel.restoredUsers ?? []), ...known]);
+    }
   }
   channel.ackedCount = 0;
   channel.ackedUsers = undefined;

@@ -295,6 +295,37 @@ describe("a node and its leases", () => {
     assert.deepEqual(answer, { subscriptions: 1, users: 0 });
   });
 
+  test("who leaves before a node notices that its last writes are lost is told to have gone", async (t) => {
+    const opened = await open(t, { settings: { ...QUIET, restoreMs: 300, leaveGraceMs: 200 } });
+    const { state, redis } = opened;
+    const key = (...parts: string[]) => redis.keys.key(P, ...parts);
+    for (const channel of ["a", ROOM]) state.setSubscriptions(APP, channel, 1, false);
+    await state.addMember(APP, ROOM, member("u1"), 10);
+    await state.channel(APP, "a");
+    const kept = [key("ev"), key("hb")];
+    const all = (await server.call("KEYS", `${redis.keys.prefix}*`)) as string[];
+    const own = all.filter((each) => each.includes("{") && !kept.includes(each));
+    // As a failover to a replica does that knows of the node, and has not heard of its writes.
+    await server.call("DEL", ...own.filter((each) => each !== key("meta")));
+    await server.call("HSET", key("meta"), "node.0", 0);
+    state.removeMember(APP, ROOM, "u1");
+    for (const channel of ["a", ROOM]) state.setSubscriptions(APP, channel, 0, false);
+    await until("the ends are told", async () => {
+      await opened.sweepAll();
+      return (
+        (await opened.appended(APP, ROOM)).length === 4 && (await opened.appended(APP, "a"))[1]
+      );
+    });
+    assert.deepEqual(await opened.appended(APP, "a"), [occupied("a"), vacated("a")]);
+    assert.deepEqual(await opened.appended(APP, ROOM), [
+      occupied(ROOM),
+      added(ROOM, "u1"),
+      removed(ROOM, "u1"),
+      vacated(ROOM),
+    ]);
+    assert.equal(state.counters.writeLosses, 1);
+  });
+
   // Bug 6: leaves that waited in Redis when it lost the state were known to nobody.
   test("leaves within the grace survive a loss of the state, and a return still cancels them", async (t) => {
     const opened = await open(t, { settings: { ...QUICK, leaveGraceMs: 2_000 } });
