@@ -3,6 +3,7 @@ import type { Config } from "../config/config.ts";
 import { type ConfigSources, loadConfig } from "../config/load-config.ts";
 import { maskSecrets } from "../config/mask.ts";
 import { problemText, warningText } from "./failure.ts";
+import { webhookTargetWarnings } from "./webhook-target-warnings.ts";
 import type { World } from "./world.ts";
 
 export interface CheckOptions extends Pick<ConfigSources, "file" | "flags"> {
@@ -19,7 +20,7 @@ export async function check(world: World, sources: CheckOptions): Promise<number
     world.err(problemText(loaded.problems, loaded.file));
     return 1;
   }
-  world.err(warningText(loaded.warnings));
+  world.err(warningText([...loaded.warnings, ...webhookTargetWarnings(loaded.config)]));
   if (sources.connect && !(await canConnect(world, loaded.config))) return 1;
   if (sources.print) {
     world.out(`${JSON.stringify(maskSecrets(loaded.config), undefined, 2)}\n`);

@@ -139,6 +139,30 @@ describe("pipit check", () => {
     assert.deepEqual(world.served, []);
   });
 
+  test("warns of webhook urls with an address that webhooks may not go to", async (t) => {
+    const hosts = [
+      "receiver.example",
+      "169.254.169.254",
+      "[fd00:ec2::254]",
+      "0xa9.0xfe.1",
+      "10.0.0.1",
+    ];
+    const hooks = hosts.map((host) => ({ url: `http://${host}/token` }));
+    const warned = async (webhooks: object) => {
+      const apps = [{ ...APP, webhooks: hooks }];
+      const world = fakeWorld(folder(t, { webhooks, app_manager: { apps } }));
+      assert.equal(await runCli(["check"], world), 0);
+      assert.doesNotMatch(world.written.err, /token/);
+      return [...world.written.err.matchAll(/webhooks\[(\d)\]\.url: \S+ is ([a-z-]+)/g)].map(
+        ([, at, why]) => `${at} ${why}`,
+      );
+    };
+    assert.deepEqual(await warned({}), ["1 link-local", "2 link-local", "3 link-local"]);
+    const strict = { private_targets: "refuse" };
+    assert.deepEqual((await warned(strict)).at(-1), "4 private");
+    assert.equal((await warned({ ...strict, allowed_targets: ["10.0.0.0/8"] })).length, 3);
+  });
+
   test("--print shows what is in effect, with secrets masked", async (t) => {
     const world = fakeWorld(folder(t, GOOD), { env: { PIPIT_PORT: "7" } });
     assert.equal(await runCli(["check", "--print"], world), 0);
