@@ -102,6 +102,11 @@ test("webhooks become endpoints with an id each", () => {
     headers: { "X-Mine": "1" },
     filter: { startsWith: undefined, endsWith: undefined, pattern: undefined },
     enabled: false,
+    timeoutMs: undefined,
+    concurrency: undefined,
+    maxRequestsPerSecond: Infinity,
+    standardWebhooks: false,
+    tls: undefined,
   });
   assert.match(second?.id ?? "", /^[0-9a-f]{16}-2$/);
   assert.deepEqual(second?.filter, { startsWith: "a", endsWith: undefined, pattern: "b" });
