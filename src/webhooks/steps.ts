@@ -65,7 +65,7 @@ export async function walkLetters(
   let changed = 0;
   for (let partition = start.partition; partition < desk.partitions; partition++) {
     if (counts[partition] === 0 || partitions?.has(partition) === false) continue;
-    if (room === 0 || looked >= MAX_STEP) {
+    if (room <= 0 || looked >= MAX_STEP) {
       const next = writeCursor({ box: "dead", partition, after: "" });
       return { changed, isFull: false, next };
     }
@@ -77,7 +77,7 @@ export async function walkLetters(
       .filter((each) => isWanted(each, wanted))
       .filter(({ id }) => after === "" || compareEventIds(id, after) > 0)
       .toSorted((a, b) => compareEventIds(a.id, b.id));
-    const portion = rest.slice(0, room);
+    const portion = firstOf(rest, room);
     const last = portion.at(-1);
     if (last === undefined) continue;
     const moved = await act(lane, portion);
@@ -120,6 +120,13 @@ export async function walkLanes(
     if (room === 0) return { changed, isFull: false, next: here };
   }
   return { changed, isFull: false, next: undefined };
+}
+
+/** Letters of one event stay together: the next step begins behind their id. */
+function firstOf(letters: readonly PlacedLetter[], count: number): readonly PlacedLetter[] {
+  let end = count;
+  while (end < letters.length && letters[end]?.id === letters[end - 1]?.id) end += 1;
+  return letters.slice(0, end);
 }
 
 function roomOf(limit: number): number {

@@ -195,6 +195,16 @@ export function deskContract(driver: string, open: OpenOutbox): void {
       assert.deepEqual(await waiting(OTHER), ["a"]);
     });
 
+    test("of two letters of an event puts it into its lane once", async (t) => {
+      const { desk, outbox, putBoth, letters, waiting, deadIn } = await opened(t);
+      const ids = (await putBoth(["a", "b"])).map(({ id }) => id);
+      for (const lane of [LANE, OTHER]) await outbox.bury(lane, ids, "422");
+      await desk.move(LANE, "dead", "two", await letters());
+      const both = await letters(OTHER);
+      assert.deepEqual(await desk.replay(OTHER, both), { changed: 2, isFull: false });
+      assert.deepEqual([await waiting(OTHER), await deadIn(OTHER)], [["a", "b"], []]);
+    });
+
     test("again, after it has died again, leaves it once in the lane", async (t) => {
       const { desk, kill, letters, outbox, waiting, head } = await opened(t);
       await kill("a");
