@@ -34,12 +34,23 @@ local oldest = #ARGV < first and {} or redis.call("XRANGE", source, "-", ARGV[#A
 local entries = {}
 for _, entry in ipairs(oldest) do entries[entry[1]] = entry[2] end
 
--- Further fields may come with a later release, behind these.
+-- Further fields may come with a later release, behind these: they stay with the event.
+local OWN = { a = true, i = true, c = true, t = true, j = true }
 local function field(entry, usualAt, name)
   if entry[usualAt] == name then return entry[usualAt + 1] end
   for i = 1, #entry, 2 do
     if entry[i] == name then return entry[i + 1] end
   end
+end
+local function add(lane, id, channel, kind, json, entry)
+  local fields = { "i", id, "c", channel, "t", kind, "j", json }
+  for i = 1, #entry, 2 do
+    if not OWN[entry[i]] then
+      fields[#fields + 1] = entry[i]
+      fields[#fields + 1] = entry[i + 1]
+    end
+  end
+  redis.call("XADD", lane, "*", unpack(fields))
 end
 
 local isHeld, touchedHolds, touchedLanes, enqueued, moved = {}, {}, {}, 0, {}
@@ -63,15 +74,20 @@ for at = first, #ARGV, 3 do
   local entry = entries[place]
   if entry then
     local channel, kind, json = field(entry, 3, "c"), field(entry, 5, "t"), field(entry, 7, "j")
-    local app = route.app
+    local app, isUsual = route.app, #entry == 8
     -- Whose earlier events are held waits behind them.
     if route.holds or heldApp == "" and mustWait(app) then
-      redis.call("XADD", KEYS[6 + app], "*", "i", id, "c", channel, "t", kind, "j", json)
+      add(KEYS[6 + app], id, channel, kind, json, entry)
       if not touchedHolds[app] then redis.call("SADD", holds, ARGV[6 + app]) end
       isHeld[app], touchedHolds[app] = true, true
     else
       for _, endpoint in ipairs(route.endpoints) do
-        redis.call("XADD", KEYS[6 + apps + endpoint], "*", "i", id, "c", channel, "t", kind, "j", json)
+        local lane = KEYS[6 + apps + endpoint]
+        if isUsual then
+          redis.call("XADD", lane, "*", "i", id, "c", channel, "t", kind, "j", json)
+        else
+          add(lane, id, channel, kind, json, entry)
+        end
         touchedLanes[endpoint] = true
         enqueued = enqueued + 1
       end
