@@ -62,15 +62,15 @@ export function acknowledge(
     case "count": {
       counters.countSteps += 1;
       const isUserTold = channel.isUser && step.isAnnounced;
-      const leave = { appId, channel: name, userId: undefined, isUserTold };
+      const left = { appId, channel: name, userId: undefined };
       if (step.count > 0) {
-        const isBack = leaves.remove(leave, knownMs);
+        const isBack = leaves.remove(left, knownMs);
         const hasCome = channel.ackedCount === 0 && !step.isRestored && !isBack;
         if (hasCome) arrivals.add(channel, undefined);
       } else {
-        const isUntold = arrivals.remove(channel, undefined);
+        const untoldUntilMs = arrivals.remove(channel, undefined);
         const hasLeft = channel.ackedCount > 0 || step.isRestored;
-        if (hasLeft && !isUntold) leaves.add(leave, dueMs, knownMs);
+        if (hasLeft) leaves.add({ ...left, isUserTold, untoldUntilMs }, dueMs, knownMs);
       }
       channel.ackedCount = step.count;
       channel.isCountRestored = false;
@@ -93,9 +93,10 @@ export function acknowledge(
       counters.leaveSteps += 1;
       const { userId } = step;
       const wasThere = channel.ackedUsers?.has(userId) || step.isRestored;
-      const isUntold = arrivals.remove(channel, userId);
-      if (wasThere && !isUntold) {
-        leaves.add({ appId, channel: name, userId, isUserTold: false }, dueMs, knownMs);
+      const untoldUntilMs = arrivals.remove(channel, userId);
+      if (wasThere) {
+        const left = { appId, channel: name, userId };
+        leaves.add({ ...left, isUserTold: false, untoldUntilMs }, dueMs, knownMs);
       }
       channel.ackedUsers?.delete(userId);
       channel.restoredUsers?.delete(userId);

@@ -76,9 +76,6 @@ export interface Lane {
 /** One that fails alone is a hiccup, through which the order of the steps is kept. */
 const FAILURES_UNTIL_COLLAPSE = 2;
 
-/** What is due is swept within this, as a rule. Rather twice than never. */
-const TOLD_WITHIN_MS = 1_000;
-
 export function createLane(
   context: StateContext,
   partition: number,
@@ -166,6 +163,7 @@ export function createLane(
     const candidate = node();
     const returnMs = epoch === undefined ? await hooks.returnMs() : 0;
     const remembered = { nodeBefore: registered, epoch, hasLostWrites, returnMs };
+    const askedMs = now();
     const answer = await register(redis, settings, partition, candidate, remembered);
     if (answer === "condemned") {
       generation += 1;
@@ -180,10 +178,8 @@ export function createLane(
     renewedMs = now();
     if (failures > 0) recover();
     hooks.registered();
-    const waitMs = answer.arrivalsWaitMs;
-    const arrivalsUntilMs = renewedMs + (waitMs > 0 ? waitMs + TOLD_WITHIN_MS : 0);
     if (isFirst) {
-      arrivals.begin(arrivalsUntilMs);
+      arrivals.begin(askedMs, answer.arrivalsWaitMs);
       for (const channel of channels) dirty.add(channel);
       return;
     }
@@ -198,11 +194,12 @@ export function createLane(
     hasLostWrites = false;
     knownMs = renewedMs;
     replay(loss, answer.seqBefore);
-    arrivals.begin(arrivalsUntilMs);
+    // Of what else is told anew nobody knows who was an arrival: rather all of it has been told.
+    arrivals.begin(askedMs, isLost ? answer.arrivalsWaitMs : 0);
   }
 
   function restoreLeaves(): void {
-    for (const { appId, channel: name, userId, isUserTold } of leaves.take(knownMs)) {
+    for (const { appId, channel: name, userId, isUserTold } of leaves.take(knownMs, now())) {
       const channel = hooks.obtain(appId, name);
       if (isUserTold) channel.isAnnounced = true;
       if (userId === undefined) channel.isCountRestored = true;
@@ -212,7 +209,7 @@ export function createLane(
 
   function replay(loss: StateLoss, seqBefore: number | undefined): void {
     for (const channel of channels) {
-      forgetAcknowledged(channel, loss, arrivals.of(channel));
+      forgetAcknowledged(channel, loss, arrivals.of(channel), arrivals.areUntold());
       dirty.add(channel);
     }
     if (orphan) returnOrphan(orphan, (seqBefore ?? -1) >= orphan.seq);

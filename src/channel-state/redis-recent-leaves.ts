@@ -10,15 +10,22 @@ export interface RecentLeave {
   readonly userId: string | undefined;
   /** The leave of a user channel of which receivers of webhooks are told. */
   readonly isUserTold: boolean;
+  /** Until then its coming was told to nobody, epoch ms; 0: it was told (see redis-recent-arrivals.ts). */
+  readonly untoldUntilMs: number;
 }
+
+type Left = Pick<RecentLeave, "appId" | "channel" | "userId">;
 
 export interface RecentLeaves {
   /** `dueMs`: when its grace is over, epoch ms; what was due at `knownMs` has been told. */
   add(leave: RecentLeave, dueMs: number, knownMs: number): void;
-  /** It came back; true when its leave was not due at `knownMs`. */
-  remove(leave: Omit<RecentLeave, "isUserTold">, knownMs: number): boolean;
-  /** Takes all that were not due at `knownMs`: when Redis was last known to have the state. */
-  take(knownMs: number): readonly RecentLeave[];
+  /** It came back; true when its leave was not due at `knownMs`, and its first coming was told. */
+  remove(leave: Left, knownMs: number): boolean;
+  /**
+   * Takes all that were not due at `knownMs`, when Redis was last known to have the state, and whose coming had
+   * been told by `nowMs`.
+   */
+  take(knownMs: number, nowMs: number): readonly RecentLeave[];
   readonly size: number;
 }
 
@@ -43,10 +50,12 @@ export function createRecentLeaves(max: number, forgotten: () => void): RecentLe
       const key = keyOf(leave);
       const found = leaves.get(key);
       leaves.delete(key);
-      return found !== undefined && found.dueMs > knownMs;
+      return found !== undefined && found.dueMs > knownMs && found.leave.untoldUntilMs === 0;
     },
-    take(knownMs) {
-      const taken = [...leaves.values()].filter(({ dueMs }) => dueMs > knownMs);
+    take(knownMs, nowMs) {
+      const taken = [...leaves.values()].filter(
+        ({ leave, dueMs }) => dueMs > knownMs && leave.untoldUntilMs <= nowMs,
+      );
       leaves.clear();
       return taken.map(({ leave }) => leave);
     },
@@ -56,6 +65,6 @@ export function createRecentLeaves(max: number, forgotten: () => void): RecentLe
   };
 }
 
-function keyOf({ appId, channel, userId }: Omit<RecentLeave, "isUserTold">): string {
+function keyOf({ appId, channel, userId }: Left): string {
   return userId === undefined ? `${appId}\0${channel}` : `${appId}\0${channel}\0${userId}`;
 }

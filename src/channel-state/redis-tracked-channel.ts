@@ -188,20 +188,24 @@ export type StateLoss = "none" | "last writes" | "all";
 
 /**
  * Nothing that Redis has acknowledged stands any longer. When all is lost, what comes back is no news, but for
- * `untold` (see redis-recent-arrivals.ts). Of the last writes, whose events may be lost as well, only what has been
- * left since is known to receivers in that way: its leave would else never be told.
+ * `untold` (see redis-recent-arrivals.ts), of whom receivers may know; `areUntold`: they do not. Of the last
+ * writes, whose events may be lost as well, only what has been left since is known to receivers in that way: its
+ * leave would else never be told.
  */
 export function forgetAcknowledged(
   channel: TrackedChannel,
   loss: StateLoss,
   untold: ReadonlySet<string | undefined>,
+  areUntold: boolean,
 ): void {
   if (loss !== "none") {
     const isAll = loss === "all";
-    const isCountKnown = isAll ? !untold.has(undefined) : channel.wantedCount === 0;
+    const isKnown = (userId: string | undefined, isWanted: boolean): boolean =>
+      isAll ? !untold.has(userId) || !(isWanted || areUntold) : !isWanted;
+    const isCountKnown = isKnown(undefined, channel.wantedCount > 0);
     if (channel.ackedCount > 0 && isCountKnown) channel.isCountRestored = true;
     const known = [...(channel.ackedUsers ?? [])].filter((userId) =>
-      isAll ? !untold.has(userId) : !channel.wantedUsers?.has(userId),
+      isKnown(userId, channel.wantedUsers?.has(userId) === true),
     );
     if (known.length > 0) {
       channel.restoredUsers = new Set([...(channel.restoredUsers ?? []), ...known]);
