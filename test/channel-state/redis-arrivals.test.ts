@@ -130,16 +130,18 @@ describe("who comes after a loss", () => {
     assert.deepEqual(await events(), [added(ROOM, "bob")]);
   });
 
-  rule("is no news either when who held the same has left meanwhile", async (opened) => {
+  rule("is told when who held the same has left: of that receivers may know", async (opened) => {
     const { write, events, settle } = opened;
     await write(NEWCOMER, 1, arrivals);
     await write(RESTORER, 1, [
       [ROOM, leave("ann", true)],
       [ROOM, count(0, true)],
-      [ANN, { ...online(true), count: 0 } as Step],
     ]);
     await settle();
-    assert.deepEqual(await events(), []);
+    assert.deepEqual((await events()).slice(0, 2).toSorted(), [
+      ...[occupied(ROOM), userEvent("user_online", "ann").json].toSorted(),
+    ]);
+    assert.deepEqual((await events()).slice(2), [added(ROOM, "ann")]);
   });
 
   rule("and leaves at once has come and gone, in that order", async (opened) => {

@@ -48,7 +48,6 @@ end
 
 local function leave(channel, user, userJson, isRestored)
   if isRepeat then return end
-  if isRestored then forgetArrival(channel, "member_added", event("member_added", channel, userJson)) end
   if redis.call("SREM", channel.own, user) == 0 then
     if isRestored and redis.call("HEXISTS", channel.users, user) == 0 then
       putOffRestoredLeave(memberItem(channel, userJson))

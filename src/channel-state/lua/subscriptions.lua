@@ -29,7 +29,9 @@ end
 
 local function setCount(channel, count, isWanted, isRestored)
   if isRepeat then return "" end
-  if isRestored and not channel.isUser then forgetArrival(channel, "channel_occupied", occupiedEvent(channel)) end
+  if isRestored and count > 0 and not channel.isUser then
+    forgetArrival(channel, "channel_occupied", occupiedEvent(channel))
+  end
   local before = tonumber(redis.call("HGET", channel.counts, node) or "0")
   local entry = channel.app .. "\0" .. channel.name
   local reply = ""

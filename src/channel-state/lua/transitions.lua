@@ -44,7 +44,8 @@ local function tellArrival(channel, kind, json)
   end
 end
 
--- It was told before the loss, and is not told again when somebody else has come meanwhile.
+-- It was told before the loss, and is not told again when somebody else has come meanwhile. Not so when it has been
+-- left: whether that was told already nobody knows, and who comes is rather told twice than never.
 local function forgetArrival(channel, kind, json)
   redis.call("ZREM", pending, arrivalItem(channel, kind, json))
 end

@@ -8,9 +8,9 @@ local function setOnline(channel, count, event, isRestored)
   -- Who is restored was told before the loss, and so was who left meanwhile and is about to be told offline.
   if count == 0 and not isRestored then return reply end
   local isNews = redis.call("HSETNX", channel.announced, channel.name, "1") == 1
-  if isRestored then
+  if isRestored and count > 0 then
     forgetArrival(channel, "user_online", event)
-  elseif isNews then
+  elseif isNews and not isRestored then
     tellArrival(channel, "user_online", event)
   end
   return reply
