@@ -1,9 +1,8 @@
 /** What a page does when its server goes and comes back. A file of its own, since the client takes its time. */
 import assert from "node:assert/strict";
-import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
 import { test } from "node:test";
 import { openPage, startBrowser } from "../support/browser.ts";
+import { freePort } from "../support/free-port.ts";
 import { startPipit } from "../support/pipit.ts";
 import { until } from "../support/until.ts";
 
@@ -32,11 +31,3 @@ test("a page comes back by itself to a server that was restarted, with all its c
   await second.pusher.trigger("room", "news", "after the restart");
   await page.sees('room news "after the restart"');
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

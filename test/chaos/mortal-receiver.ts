@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { freePort } from "../support/redis-server.ts";
+import { freePort } from "../support/free-port.ts";
 import { createReader } from "./receivers.ts";
 import type { Recorder } from "./recorder.ts";
 

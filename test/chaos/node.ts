@@ -2,9 +2,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import type { TestContext } from "node:test";
 import type { ConfigInput } from "../../src/config/config.ts";
+import { freePort } from "../support/free-port.ts";
 import { sendSigned } from "../support/http-request.ts";
 import { listening, type PipitProcess, spawnPipit } from "../support/pipit-process.ts";
-import { freePort } from "../support/redis-server.ts";
 import { until } from "../support/until.ts";
 
 export interface ChaosNode {

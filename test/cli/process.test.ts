@@ -6,6 +6,7 @@ import { closeSync, openSync } from "node:fs";
 import { createServer } from "node:net";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { freePort } from "../support/free-port.ts";
 import { openRawSocket } from "../support/raw-socket.ts";
 import { until } from "../support/until.ts";
 
@@ -29,17 +30,6 @@ function run(t: TestContext, ...args: string[]): Run {
   });
   t.after(() => child.kill("SIGKILL"));
   return result;
-}
-
-/** Where a server that cannot say its port is to be found. */
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  probe.close();
-  await once(probe, "close");
-  assert.ok(typeof address === "object" && address !== null);
-  return address.port;
 }
 
 test("start listens with the config.json of the repository, and SIGTERM ends it with 0", async (t) => {

@@ -2,12 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { subscribe } from "../support/commands.ts";
+import { freePort } from "../support/free-port.ts";
 import { sendSigned } from "../support/http-request.ts";
 import { metricOf, nodeAt, startNodes } from "../support/nodes.ts";
 import { APP } from "../support/pipit.ts";
 import { listening, nodeConfig, spawnPipit, startPipitProcess } from "../support/pipit-process.ts";
 import { openRawSocket } from "../support/raw-socket.ts";
-import { freePort, startRedis } from "../support/redis-server.ts";
+import { startRedis } from "../support/redis-server.ts";
 import { until } from "../support/until.ts";
 
 async function readiness(port: number): Promise<{ status: number; reasons: readonly string[] }> {

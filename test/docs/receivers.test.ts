@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { describe, test } from "node:test";
 import { WEBHOOK_EVENT_TYPES } from "../../src/protocol/webhook-event.ts";
+import { freePort } from "../support/free-port.ts";
 import { startPipit } from "../support/pipit.ts";
-import { freePort } from "./free-port.ts";
 import { codeBlock, readPage } from "./pages.ts";
 import { type Language, receiverSnippet } from "./receiver-snippet.ts";
 

@@ -4,8 +4,8 @@ import { createHmac } from "node:crypto";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
+import { freePort } from "../support/free-port.ts";
 import { APP } from "../support/pipit.ts";
-import { freePort } from "./free-port.ts";
 import { runModule } from "./program.ts";
 import { believedAt, ONLINE, receiverCode } from "./reconciling-receiver.ts";
 

@@ -7,10 +7,10 @@ import { DEFAULT_PARTITIONS, partitionOf } from "../../src/protocol/partition.ts
 import { WEBHOOK_EVENT_TYPES } from "../../src/protocol/webhook-event.ts";
 import type { TestClient } from "../support/client.ts";
 import { createSeededRandom } from "../support/delayed-calls.ts";
+import { freePort } from "../support/free-port.ts";
 import { readFrom, startNodes } from "../support/nodes.ts";
 import { APP, type Pipit, startPipit } from "../support/pipit.ts";
 import { until } from "../support/until.ts";
-import { freePort } from "./free-port.ts";
 import { type Program, runModule } from "./program.ts";
 import { believedAt, ONLINE, receiverCode, sorted, type Told } from "./reconciling-receiver.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { test } from "node:test";
-import { freePort } from "./free-port.ts";
+import { freePort } from "../support/free-port.ts";
 import { codeBlock, readPage } from "./pages.ts";
 import { runModule } from "./program.ts";
 

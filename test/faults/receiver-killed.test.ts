@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, fork } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import Pusher from "pusher";
+import { freePort } from "../support/free-port.ts";
 import { APP, startPipit } from "../support/pipit.ts";
 import { until } from "../support/until.ts";
 import { startReceiver } from "../support/webhook-receiver.ts";
@@ -146,13 +146,4 @@ async function startProcess(port: number, file: string): Promise<ChildProcess> {
     child.once("exit", (code) => reject(new Error(`The receiver ended with ${code}.`)));
   });
   return child;
-}
-
-/** A port that was free a moment ago: the process must be able to come back on the same one. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : 0;
 }

@@ -6,7 +6,8 @@ import { type TestContext, test } from "node:test";
 import { SILENT_LOG } from "../../src/protocol/log.ts";
 import { createRedisConnections } from "../../src/redis/connections.ts";
 import { CERTIFICATE, KEY } from "../config/certificate.ts";
-import { freePort, startRedis } from "../support/redis-server.ts";
+import { freePort } from "../support/free-port.ts";
+import { startRedis } from "../support/redis-server.ts";
 import { until } from "../support/until.ts";
 import { openConnections } from "./open-connections.ts";
 

@@ -2,7 +2,8 @@
 import type { TestContext } from "node:test";
 import { HASH_SLOTS } from "../../src/redis/hash-slot.ts";
 import type { RedisEndpoint } from "../../src/redis/settings.ts";
-import { freePort, type RedisServer, startRedis } from "./redis-server.ts";
+import { freePort } from "./free-port.ts";
+import { type RedisServer, startRedis } from "./redis-server.ts";
 import { until } from "./until.ts";
 
 const MASTERS = 3;

@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { Redis } from "ioredis";
-import { freePort, type RedisServer } from "./redis-server.ts";
+import { freePort } from "./free-port.ts";
+import type { RedisServer } from "./redis-server.ts";
 import { until } from "./until.ts";
 
 export const MASTER_NAME = "main";

@@ -1,12 +1,13 @@
 /** A Redis of a test's own: a real redis-server process on a free port of the loopback address. */
+
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { Redis } from "ioredis";
+import { freePort } from "./free-port.ts";
 import { until } from "./until.ts";
 
 export interface RedisServer {
@@ -122,15 +123,4 @@ export async function startRedis(
       return client.call(command, ...rest);
     },
   };
-}
-
-/** A port that nobody listens on now. */
-export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  probe.close();
-  await once(probe, "close");
-  if (address === null || typeof address === "string") throw new Error("A port has no number.");
-  return address.port;
 }
