@@ -32,7 +32,8 @@ test("the partitions are shared evenly when dispatchers come, stop and crash", a
 });
 
 test("an owner that is not wanted any more finishes its POSTs before it gives the partition back", async (t) => {
-  const { receiver, open, first, occupy } = await openDeployment(t);
+  const batching = { enabled: true, windowMs: 500, maxEvents: 50 };
+  const { receiver, open, first, occupy } = await openDeployment(t, { batching });
   let answer = () => {};
   receiver.respond = (_delivery, response) => {
     const before = answer;
@@ -42,8 +43,8 @@ test("an owner that is not wanted any more finishes its POSTs before it gives th
     };
   };
   const channels = channelsApart(64);
-  for (const channel of channels) await occupy(channel);
-  await until("both POSTs are under way", () => receiver.deliveries.length === 2);
+  await Promise.all(channels.map(occupy));
+  await until("every event is in a POST", () => receiver.channels().length === channels.length);
   const second = await open();
   const looks = first.looks() + 2;
   await until("both have looked again", () => first.looks() >= looks && second.looks() >= 3);
