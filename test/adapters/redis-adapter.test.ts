@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { after, before, describe, type TestContext, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import type { Adapter, DeliverLocally, MessageKind } from "../../src/adapters/adapter.ts";
 import { createRedisAdapter, type RedisAdapter } from "../../src/adapters/redis-adapter.ts";
 import { SILENT_LOG } from "../../src/protocol/log.ts";
 import { createRedisConnections, type RedisConnections } from "../../src/redis/connections.ts";
 import type { RedisSettings } from "../../src/redis/settings.ts";
 import { type RedisServer, startRedis } from "../support/redis-server.ts";
+import { shareRedis } from "../support/shared-redis.ts";
 import { until } from "../support/until.ts";
 import { adapterContract } from "./adapter-contract.ts";
 
@@ -25,18 +26,14 @@ interface Node {
 const QUICK: RedisSettings = { publishTimeoutMs: 300, subscribeTimeoutMs: 300, lingerMs: 20 };
 
 describe("redis", () => {
-  let server: RedisServer;
-  let deployments = 0;
-  before(async () => {
-    server = await startRedis(undefined);
-  });
-  after(() => server.stop());
+  const shared = shareRedis();
 
   adapterContract("redis", 3, async (deliver) => {
-    deployments += 1;
-    const keyPrefix = `contract-${deployments}:`;
+    const keyPrefix = shared.keyPrefix();
     return Promise.all(
-      deliver.map((each, n) => openAdapter({ url: server.url, keyPrefix }, `node-${n}`, each)),
+      deliver.map((each, n) =>
+        openAdapter({ url: shared.server.url, keyPrefix }, `node-${n}`, each),
+      ),
     );
   });
 

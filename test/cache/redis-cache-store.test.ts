@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { after, before, describe, type TestContext, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { createRedisCacheStore, type RedisCacheStore } from "../../src/cache/redis-cache-store.ts";
 import { SILENT_LOG } from "../../src/protocol/log.ts";
 import { createRedisConnections, type RedisConnections } from "../../src/redis/connections.ts";
 import { openConnections } from "../redis/open-connections.ts";
 import { type RedisServer, startRedis } from "../support/redis-server.ts";
+import { shareRedis } from "../support/shared-redis.ts";
 import { until } from "../support/until.ts";
 import { type CacheStoreUnderTest, cacheStoreContract } from "./cache-store-contract.ts";
 
@@ -14,22 +15,16 @@ const EVENT = { eventJson: '"price"', dataJson: '"{\\"eur\\":\\"€\\"}"' };
 const MISS = '{"name":"cache_miss","channel":"cache-a"}';
 
 describe("redis", () => {
-  let server: RedisServer;
-  let deployments = 0;
-  before(async () => {
-    server = await startRedis(undefined);
-  });
-  after(() => server.stop());
+  const shared = shareRedis();
 
   cacheStoreContract("redis", async (): Promise<CacheStoreUnderTest> => {
-    deployments += 1;
-    const keyPrefix = `contract-${deployments}:`;
-    const connections = createRedisConnections({ url: server.url, keyPrefix }, SILENT_LOG);
+    const keyPrefix = shared.keyPrefix();
+    const connections = createRedisConnections({ url: shared.server.url, keyPrefix }, SILENT_LOG);
     await connections.connect();
     return {
       store: { ...createStore(connections), close: () => connections.close() },
       appended: (appId, channel) => appended(connections, appId, channel),
-      advance: (ms) => shortenLives(server, keyPrefix, ms),
+      advance: (ms) => shortenLives(shared.server, keyPrefix, ms),
     };
   });
 });

@@ -1,6 +1,6 @@
 /** The parts of the scripts that wait after a loss, to see who is new: on a real Redis. */
 import assert from "node:assert/strict";
-import { after, before, describe, type TestContext, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { register } from "../../src/channel-state/redis-lease.ts";
 import { createPeers } from "../../src/channel-state/redis-peers.ts";
 import { readScript } from "../../src/channel-state/redis-script.ts";
@@ -16,7 +16,7 @@ import { USER_CHANNEL_PREFIX } from "../../src/protocol/topic.ts";
 import { userEvent } from "../../src/protocol/webhook-event.ts";
 import type { RedisConnections } from "../../src/redis/connections.ts";
 import { openConnections } from "../redis/open-connections.ts";
-import { type RedisServer, startRedis } from "../support/redis-server.ts";
+import { shareRedis } from "../support/shared-redis.ts";
 import { until } from "../support/until.ts";
 import { added, occupied, removed, vacated } from "./channel-state-under-test.ts";
 import { readEvents } from "./redis-state.ts";
@@ -58,18 +58,12 @@ interface Opened {
 }
 
 describe("who comes after a loss", () => {
-  let server: RedisServer;
-  let deployments = 0;
-  before(async () => {
-    server = await startRedis(undefined);
-  });
-  after(() => server.stop());
+  const shared = shareRedis();
 
   /** Both nodes have registered; one of them remembers the epoch that is lost. */
   async function open(t: TestContext): Promise<Opened> {
-    deployments += 1;
-    const keyPrefix = `arrivals-${deployments}:`;
-    const redis = await openConnections(t, { url: server.url, keyPrefix, partitions: 1 });
+    const keyPrefix = shared.keyPrefix();
+    const redis = await openConnections(t, { url: shared.server.url, keyPrefix, partitions: 1 });
     await register(redis, SETTINGS, P, NEWCOMER, { ...NOTHING, nodeBefore: "b.x", epoch: 1 });
     await register(redis, SETTINGS, P, RESTORER, { ...NOTHING, nodeBefore: "a.0", epoch: 1 });
     return {
@@ -172,8 +166,7 @@ describe("who comes after a loss", () => {
     const meta = async (redis: RedisConnections) =>
       redis.commands.call("HGET", redis.keys.key(P, "meta"), "#lost_until");
     const fresh = async () => {
-      deployments += 1;
-      const settings = { url: server.url, keyPrefix: `arrivals-${deployments}:`, partitions: 1 };
+      const settings = { url: shared.server.url, keyPrefix: shared.keyPrefix(), partitions: 1 };
       return openConnections(t, settings);
     };
     const alone = await fresh();
@@ -198,7 +191,7 @@ describe("who comes after a loss", () => {
   });
 
   test("a node finds those that have registered everywhere, however often it asks", async (t) => {
-    const settings = { url: server.url, keyPrefix: "peers:", partitions: 1, lingerMs: 1 };
+    const settings = { url: shared.server.url, keyPrefix: "peers:", partitions: 1, lingerMs: 1 };
     const peers = async () => {
       const redis = await openConnections(t, settings);
       const context = {

@@ -1,7 +1,7 @@
 /** Each script on a real Redis: sent twice, and after the lease is gone. */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
-import { after, before, describe, type TestContext, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import {
   bury,
   condemn,
@@ -21,7 +21,7 @@ import { runWrite, type WriteOutcome } from "../../src/channel-state/redis-write
 import { USER_CHANNEL_PREFIX } from "../../src/protocol/topic.ts";
 import type { RedisConnections } from "../../src/redis/connections.ts";
 import { openConnections } from "../redis/open-connections.ts";
-import { type RedisServer, startRedis } from "../support/redis-server.ts";
+import { shareRedis } from "../support/shared-redis.ts";
 import { until } from "../support/until.ts";
 import {
   added,
@@ -88,16 +88,10 @@ const record = (name: string): Step => ({
 });
 
 describe("scripts of the channel state", () => {
-  let server: RedisServer;
-  let deployments = 0;
-  before(async () => {
-    server = await startRedis(undefined);
-  });
-  after(() => server.stop());
+  const shared = shareRedis();
 
   async function open(t: TestContext): Promise<Opened> {
-    deployments += 1;
-    const settings = { url: server.url, keyPrefix: `scripts-${deployments}:`, partitions: 1 };
+    const settings = { url: shared.server.url, keyPrefix: shared.keyPrefix(), partitions: 1 };
     const messages: string[] = [];
     const redis = await openConnections(t, settings, ({ bus }) => {
       for (const kind of ["member", "subscription_count", "watch"] as const) {
@@ -123,8 +117,10 @@ describe("scripts of the channel state", () => {
         runWrite(redis, settings, { partition: P, node, seq, steps: stepsOf(steps) }),
       events: async () => (await readEvents(redis, P)).map(({ json }) => json),
       async contents() {
-        const names = (await server.call("KEYS", `${settings.keyPrefix}v1*`)) as string[];
-        const entries = names.sort().map(async (name) => [name, await server.call("DUMP", name)]);
+        const names = (await shared.server.call("KEYS", `${settings.keyPrefix}v1*`)) as string[];
+        const entries = names
+          .sort()
+          .map(async (name) => [name, await shared.server.call("DUMP", name)]);
         return Promise.all(entries);
       },
     };

@@ -1,6 +1,6 @@
 /** The parts of the scripts that tell receivers of webhooks who is online, on a real Redis. */
 import assert from "node:assert/strict";
-import { after, before, describe, type TestContext, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { register } from "../../src/channel-state/redis-lease.ts";
 import { readScript, withKeys } from "../../src/channel-state/redis-script.ts";
 import { REDIS_STATE_DEFAULTS } from "../../src/channel-state/redis-state-context.ts";
@@ -10,7 +10,7 @@ import { USER_CHANNEL_PREFIX } from "../../src/protocol/topic.ts";
 import { userEvent } from "../../src/protocol/webhook-event.ts";
 import type { RedisConnections } from "../../src/redis/connections.ts";
 import { openConnections } from "../redis/open-connections.ts";
-import { type RedisServer, startRedis } from "../support/redis-server.ts";
+import { shareRedis } from "../support/shared-redis.ts";
 import { readEvents } from "./redis-state.ts";
 
 const P = 0;
@@ -35,17 +35,11 @@ interface Opened {
 }
 
 describe("users in the scripts", () => {
-  let server: RedisServer;
-  let deployments = 0;
-  before(async () => {
-    server = await startRedis(undefined);
-  });
-  after(() => server.stop());
+  const shared = shareRedis();
 
   async function open(t: TestContext): Promise<Opened> {
-    deployments += 1;
-    const keyPrefix = `users-${deployments}:`;
-    const redis = await openConnections(t, { url: server.url, keyPrefix, partitions: 1 });
+    const keyPrefix = shared.keyPrefix();
+    const redis = await openConnections(t, { url: shared.server.url, keyPrefix, partitions: 1 });
     for (const node of [NODE, "m.0"]) {
       await register(redis, SETTINGS, P, node);
     }

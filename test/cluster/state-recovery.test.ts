@@ -1,6 +1,6 @@
 /** Bugs that the simulation of the design has found, each as a rule, and what a node does when Redis is away. */
 import assert from "node:assert/strict";
-import { after, before, describe, type TestContext, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { StateUnavailableError } from "../../src/channel-state/channel-state.ts";
 import { readCounts } from "../../src/channel-state/redis-reads.ts";
 import { reap } from "../../src/channel-state/redis-reaper.ts";
@@ -24,6 +24,7 @@ import {
   type RedisStateOptions,
 } from "../channel-state/redis-state.ts";
 import { type RedisServer, startRedis } from "../support/redis-server.ts";
+import { shareRedis } from "../support/shared-redis.ts";
 import { until } from "../support/until.ts";
 import { leftOver } from "./state-checks.ts";
 import { NO_FAULTS, withFaults } from "./state-faults.ts";
@@ -50,23 +51,18 @@ const member = (userId: string) => ({ userId, userInfoJson: "{}" });
 const clientEvent = (name: string) => ({ type: "client_event", json: marker(name) }) as const;
 
 describe("a node and its leases", () => {
-  let server: RedisServer;
-  let deployments = 0;
-  before(async () => {
-    server = await startRedis(undefined);
-  });
-  after(() => server.stop());
-
-  function prefix(): string {
-    deployments += 1;
-    return `recovery-${deployments}:`;
-  }
+  const shared = shareRedis();
 
   async function open(
     t: TestContext,
     options: Partial<RedisStateOptions> = {},
   ): Promise<OpenedRedisState> {
-    const opened = await openRedisState({ server, keyPrefix: prefix(), partitions: 1, ...options });
+    const opened = await openRedisState({
+      server: shared.server,
+      keyPrefix: shared.keyPrefix(),
+      partitions: 1,
+      ...options,
+    });
     t.after(() => opened.close());
     return opened;
   }
@@ -231,7 +227,7 @@ describe("a node and its leases", () => {
   });
 
   test("after a loss reads are refused until everybody has had the time to come back, and then right", async (t) => {
-    const keyPrefix = prefix();
+    const keyPrefix = shared.keyPrefix();
     // Neither finds out by itself while the test runs.
     const settings = { ...QUICK, leaseMs: 60_000, heartbeatMs: 60_000, restoreMs: 400 };
     const one = await open(t, { keyPrefix, settings, nodeName: "one" });
@@ -252,7 +248,7 @@ describe("a node and its leases", () => {
           () => false,
         ),
       );
-      await server.call("FLUSHALL");
+      await shared.server.call("FLUSHALL");
       await assert.rejects(read, isUnavailable, "it is noticed by the read itself");
       await until(
         "one has registered anew",
@@ -274,7 +270,7 @@ describe("a node and its leases", () => {
         return answer;
       });
       assert.deepEqual(answers, [{ subscriptions: 2, users: 2 }]);
-      assert.equal(await server.call("HGET", `${keyPrefix}meta`, "partitions"), "1");
+      assert.equal(await shared.server.call("HGET", `${keyPrefix}meta`, "partitions"), "1");
     }
   });
 
@@ -284,9 +280,9 @@ describe("a node and its leases", () => {
     state.setSubscriptions(APP, "a", 1, false);
     await state.channel(APP, "a");
     // As a failover to a replica does that has not heard of it.
-    await server.call("HSET", redis.keys.key(P, "meta"), "node.0", 0);
-    await server.call("DEL", redis.keys.key(P, "c", APP, "a"), redis.keys.key(P, "n", APP));
-    await server.call("CLIENT", "KILL", "TYPE", "normal");
+    await shared.server.call("HSET", redis.keys.key(P, "meta"), "node.0", 0);
+    await shared.server.call("DEL", redis.keys.key(P, "c", APP, "a"), redis.keys.key(P, "n", APP));
+    await shared.server.call("CLIENT", "KILL", "TYPE", "normal");
     // With the connection, not first with a heartbeat.
     await until("it is noticed", () => state.counters.writeLosses === 1);
     await assert.rejects(async () => state.channel(APP, "a"), isUnavailable);
@@ -303,11 +299,11 @@ describe("a node and its leases", () => {
     await state.addMember(APP, ROOM, member("u1"), 10);
     await state.channel(APP, "a");
     const kept = [key("ev"), key("hb")];
-    const all = (await server.call("KEYS", `${redis.keys.prefix}*`)) as string[];
+    const all = (await shared.server.call("KEYS", `${redis.keys.prefix}*`)) as string[];
     const own = all.filter((each) => each.includes("{") && !kept.includes(each));
     // As a failover to a replica does that knows of the node, and has not heard of its writes.
-    await server.call("DEL", ...own.filter((each) => each !== key("meta")));
-    await server.call("HSET", key("meta"), "node.0", 0);
+    await shared.server.call("DEL", ...own.filter((each) => each !== key("meta")));
+    await shared.server.call("HSET", key("meta"), "node.0", 0);
     state.removeMember(APP, ROOM, "u1");
     for (const channel of ["a", ROOM]) state.setSubscriptions(APP, channel, 0, false);
     await until("the ends are told", async () => {
@@ -340,7 +336,7 @@ describe("a node and its leases", () => {
     for (const channel of [ROOM, "a"]) state.setSubscriptions(APP, channel, 0, false);
     await state.channels(APP, "");
     await keep();
-    await server.call("FLUSHALL");
+    await shared.server.call("FLUSHALL");
     await until("the node has noticed", () => state.counters.stateLosses === 1);
     state.setSubscriptions(APP, "a", 1, false);
     // Reads are refused for now.
@@ -368,11 +364,11 @@ describe("a node and its leases", () => {
   });
 
   test("a node that is gone is cleaned up by the others, members before their channel", async (t) => {
-    const keyPrefix = prefix();
+    const keyPrefix = shared.keyPrefix();
     const faults = { ...NO_FAULTS };
     const survivor = await open(t, { keyPrefix, settings: QUICK, nodeName: "survivor" });
     const gone = await openRedisState({
-      server,
+      server: shared.server,
       keyPrefix,
       partitions: 1,
       nodeName: "gone",
@@ -406,9 +402,14 @@ describe("a node and its leases", () => {
   });
 
   test("a node that closes leaves at once, and nothing is left but what waits for its time", async (t) => {
-    const keyPrefix = prefix();
+    const keyPrefix = shared.keyPrefix();
     const survivor = await open(t, { keyPrefix, nodeName: "survivor" });
-    const leaving = await openRedisState({ server, keyPrefix, partitions: 1, nodeName: "leaving" });
+    const leaving = await openRedisState({
+      server: shared.server,
+      keyPrefix,
+      partitions: 1,
+      nodeName: "leaving",
+    });
     leaving.state.setSubscriptions(APP, ROOM, 2, false);
     await leaving.state.addMember(APP, ROOM, member("u1"), 10);
     leaving.state.setUserConnections(APP, "u1", 1, false);
@@ -422,7 +423,7 @@ describe("a node and its leases", () => {
     );
     assert.deepEqual(leases, ["survivor.0"]);
     assert.deepEqual(await survivor.appended(APP, ROOM), [occupied(ROOM), added(ROOM, "u1")]);
-    const left = await leftOver([server], keyPrefix);
+    const left = await leftOver([shared.server], keyPrefix);
     assert.ok(
       left.every((key) => key.endsWith(":pend")),
       left.join(),
@@ -430,13 +431,13 @@ describe("a node and its leases", () => {
   });
 
   test("members who come back after a loss are told to nobody, and those who do not are, once", async (t) => {
-    const keyPrefix = prefix();
+    const keyPrefix = shared.keyPrefix();
     const faults = { ...NO_FAULTS };
     const settings = { ...QUICK, answerTimeoutMs: 50 };
     const one = await open(t, { keyPrefix, settings: QUICK, nodeName: "one" });
     const two = await open(t, { keyPrefix, settings: QUICK, nodeName: "two" });
     const gone = await openRedisState({
-      server,
+      server: shared.server,
       keyPrefix,
       partitions: 1,
       nodeName: "gone",
@@ -454,7 +455,7 @@ describe("a node and its leases", () => {
     await until("everybody knows everybody", everybody);
     const before = [one.announcements.length, two.announcements.length];
     faults.isCut = true;
-    await server.call("FLUSHALL");
+    await shared.server.call("FLUSHALL");
     // Whoever hears of the others' return first reads a list in which most are missing.
     await until("both have noticed", () =>
       [one, two].every(({ state }) => state.counters.stateLosses === 1),

@@ -1,10 +1,10 @@
 /** What receivers are told of users when Redis loses the state, and when a node comes back from the dead. */
 import assert from "node:assert/strict";
-import { after, before, describe, type TestContext, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { USER_CHANNEL_PREFIX } from "../../src/protocol/topic.ts";
 import { userEvent } from "../../src/protocol/webhook-event.ts";
 import { type OpenedRedisState, openRedisState } from "../channel-state/redis-state.ts";
-import { type RedisServer, startRedis } from "../support/redis-server.ts";
+import { shareRedis } from "../support/shared-redis.ts";
 import { until } from "../support/until.ts";
 import { leftOver } from "./state-checks.ts";
 
@@ -22,21 +22,21 @@ const online = (userId: string) => userEvent("user_online", userId).json;
 const offline = (userId: string) => userEvent("user_offline", userId).json;
 
 describe("users when something is lost", () => {
-  let server: RedisServer;
-  let deployments = 0;
-  before(async () => {
-    server = await startRedis(undefined);
-  });
-  after(() => server.stop());
+  const shared = shareRedis();
 
   /** Nodes of one deployment. */
   async function open(t: TestContext, ...nodeNames: readonly string[]) {
-    deployments += 1;
-    const keyPrefix = `user-recovery-${deployments}:`;
+    const keyPrefix = shared.keyPrefix();
     const settings = QUICK;
     const nodes: OpenedRedisState[] = [];
     for (const nodeName of nodeNames) {
-      const opened = await openRedisState({ server, keyPrefix, partitions: 1, nodeName, settings });
+      const opened = await openRedisState({
+        server: shared.server,
+        keyPrefix,
+        partitions: 1,
+        nodeName,
+        settings,
+      });
       t.after(() => opened.close());
       nodes.push(opened);
     }
@@ -72,7 +72,7 @@ describe("users when something is lost", () => {
     setConnections(one, "both", 0);
     await settled(one);
     assert.deepEqual(await told(one, "left"), [online("left")]);
-    await server.call("FLUSHALL");
+    await shared.server.call("FLUSHALL");
     setConnections(two, "moved", 1);
     await until("both have noticed", () =>
       [one, two].every(({ state }) => state.counters.stateLosses === 1),
@@ -89,7 +89,7 @@ describe("users when something is lost", () => {
       await one.sweepAll();
       return (await told(one, "moved")).at(-1) === offline("moved");
     });
-    assert.deepEqual(await leftOver([server], keyPrefix), []);
+    assert.deepEqual(await leftOver([shared.server], keyPrefix), []);
   });
 
   test("a node that comes back from the dead within the grace has told nothing anew", async (t) => {
