@@ -7,6 +7,7 @@ import { createRedisConnections } from "../../src/redis/connections.ts";
 import type { Script } from "../../src/redis/script.ts";
 import { createRedisOutbox } from "../../src/webhooks/redis-outbox.ts";
 import { createWebhooks } from "../../src/webhooks/webhooks.ts";
+import { NOBODY_HEARS } from "../../test/support/announcements.ts";
 import { until } from "../../test/support/until.ts";
 import { app, appRegistry, endpoint, SETTINGS } from "../../test/webhooks/fixtures.ts";
 import {
@@ -56,13 +57,7 @@ export async function openPipitSide(
   const state = createRedisChannelState({
     redis: part === "move" ? redis : { ...redis, commands: withoutEvents(redis.commands) },
     nodeName,
-    announce: {
-      memberAdded() {},
-      memberRemoved() {},
-      subscriptionCount() {},
-      userOnline() {},
-      userOffline() {},
-    },
+    announce: NOBODY_HEARS,
     now: Date.now,
     random: Math.random,
     log: SILENT_LOG,

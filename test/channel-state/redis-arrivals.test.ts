@@ -16,6 +16,7 @@ import { USER_CHANNEL_PREFIX } from "../../src/protocol/topic.ts";
 import { userEvent } from "../../src/protocol/webhook-event.ts";
 import type { RedisConnections } from "../../src/redis/connections.ts";
 import { openConnections } from "../redis/open-connections.ts";
+import { NOBODY_HEARS } from "../support/announcements.ts";
 import { shareRedis } from "../support/shared-redis.ts";
 import { until } from "../support/until.ts";
 import { added, occupied, removed, vacated } from "./channel-state-under-test.ts";
@@ -199,13 +200,7 @@ describe("who comes after a loss", () => {
         nodeName: "n",
         settings: SETTINGS,
         counters: createRedisStateCounters(),
-        announce: {
-          memberAdded() {},
-          memberRemoved() {},
-          subscriptionCount() {},
-          userOnline() {},
-          userOffline() {},
-        },
+        announce: NOBODY_HEARS,
         now: Date.now,
         random: Math.random,
         log: SILENT_LOG,

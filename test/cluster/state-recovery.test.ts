@@ -23,6 +23,7 @@ import {
   openRedisState,
   type RedisStateOptions,
 } from "../channel-state/redis-state.ts";
+import { NOBODY_HEARS } from "../support/announcements.ts";
 import { type RedisServer, startRedis } from "../support/redis-server.ts";
 import { shareRedis } from "../support/shared-redis.ts";
 import { until } from "../support/until.ts";
@@ -645,13 +646,7 @@ function contextOf(redis: StateRedis) {
     nodeName: "reaper",
     settings: REDIS_STATE_DEFAULTS,
     counters: createRedisStateCounters(),
-    announce: {
-      memberAdded() {},
-      memberRemoved() {},
-      subscriptionCount() {},
-      userOnline() {},
-      userOffline() {},
-    },
+    announce: NOBODY_HEARS,
     now: Date.now,
     random: Math.random,
     log: SILENT_LOG,
