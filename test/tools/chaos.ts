@@ -1,7 +1,7 @@
 /**
  * `npm run test:chaos`: the chaos scenarios with outages of a minute, a backlog of a million, and 20 seeds.
  *
- *   npm run test:chaos                        everything, about half an hour on two cores; writes the table in
+ *   npm run test:chaos                        everything, about a quarter of an hour on two cores; writes the table in
  *                                             docs/webhooks.md
  *   npm run test:chaos -- nodes mixed         these files of test/chaos/ only; the table is shown, not written
  *   npm run test:chaos -- --short             as in `npm test`; the table is shown, not written
