@@ -1,18 +1,16 @@
 /** What each route does, once the request is known to come from the app's backend. Source: protocol.md §6. */
-import type { App } from "../apps/app.ts";
 import type { ChannelState } from "../channel-state/channel-state.ts";
 import type { Channels } from "../channels/channels.ts";
-import type { ApiQuery } from "../protocol/api-query.ts";
+import type { AnswerSigned } from "./answer-signed.ts";
 import type { ApiRates } from "./api-rates.ts";
 import { bodyRefusal } from "./authorize.ts";
 import { withJson } from "./json-body.ts";
 import { publishBatch, publishOne } from "./publish-routes.ts";
 import { readChannel, readChannels, readUsers } from "./read-routes.ts";
-import { EMPTY_REPLY, type Reply } from "./reply.ts";
-import type { RouteMatch } from "./routes.ts";
+import { EMPTY_REPLY } from "./reply.ts";
 import { createWebhookRoutes, type WebhookRouteParts } from "./webhook-routes.ts";
 import { readSnapshot } from "./webhook-snapshot.ts";
-import { type Maybe, whenReady } from "./when-ready.ts";
+import { whenReady } from "./when-ready.ts";
 
 export interface SignedRouteParts {
   readonly channels: Pick<Channels, "publish" | "terminateUser" | "cached">;
@@ -21,15 +19,7 @@ export interface SignedRouteParts {
   readonly webhooks: WebhookRouteParts;
 }
 
-/** Answers a request whose head has been accepted. `body` is only read in this call. */
-export type SignedRoutes = (
-  match: RouteMatch,
-  app: App,
-  query: ApiQuery,
-  body: Buffer,
-) => Maybe<Reply>;
-
-export function createSignedRoutes(parts: SignedRouteParts): SignedRoutes {
+export function createSignedRoutes(parts: SignedRouteParts): AnswerSigned {
   const answerWebhooks = createWebhookRoutes(parts.webhooks);
   return (match, app, query, body) => {
     const refusal = bodyRefusal(query, body);

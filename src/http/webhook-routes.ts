@@ -1,16 +1,14 @@
 /** The webhook routes for operators: what waits, what died, and what to do about it. Source: protocol.md §6.11. */
 import type { App } from "../apps/app.ts";
-import type { ApiQuery } from "../protocol/api-query.ts";
 import type { WebhookOperations } from "../webhooks/operations.ts";
+import type { AnswerSigned } from "./answer-signed.ts";
 import { withJson } from "./json-body.ts";
 import { errorReply, okReply, quoted, type Reply } from "./reply.ts";
-import type { RouteMatch } from "./routes.ts";
 import { changeWebhooks } from "./webhook-changes.ts";
 import { unknownEndpoint } from "./webhook-endpoint.ts";
 import { type ExplainParts, explainEvent } from "./webhook-explain.ts";
 import { foundJson, letterFields, statusFields } from "./webhook-json.ts";
 import { readLetterQuery, readParameters } from "./webhook-request.ts";
-import type { Maybe } from "./when-ready.ts";
 
 export interface WebhookRouteParts extends ExplainParts {
   readonly operations: WebhookOperations;
@@ -19,15 +17,7 @@ export interface WebhookRouteParts extends ExplainParts {
 /** Some have nothing to say, and then their body may be left out. */
 const NO_FIELDS = Buffer.from("{}");
 
-/** Answers a request whose head has been accepted. `body` is only read in this call. */
-export type WebhookRoutes = (
-  match: RouteMatch,
-  app: App,
-  query: ApiQuery,
-  body: Buffer,
-) => Maybe<Reply>;
-
-export function createWebhookRoutes(parts: WebhookRouteParts): WebhookRoutes {
+export function createWebhookRoutes(parts: WebhookRouteParts): AnswerSigned {
   return (match, app, query, body) => {
     switch (match.name) {
       case "webhooks":

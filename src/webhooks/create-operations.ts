@@ -15,7 +15,10 @@ import type { DeadLetter } from "./outbox.ts";
 import type { StoredPause } from "./outbox-controls.ts";
 import type { EndpointBacklog } from "./outbox-desk.ts";
 import { holdsUrl } from "./pauses.ts";
-import { readCursor, type StepEnd, walkLanes, walkLetters } from "./steps.ts";
+import { readCursor, type StepEnd, walkLanes, walkLetters, writeCursor } from "./steps.ts";
+
+/** Where a move goes on once nothing waits any more. */
+const DEAD_FROM_START = { box: "dead", partition: 0, after: "" } as const;
 
 export function createOperations(context: DispatchContext, delivery: Delivery): WebhookOperations {
   const { apps, outbox, log, now } = context;
@@ -148,7 +151,7 @@ export function createOperations(context: DispatchContext, delivery: Delivery): 
         const end = await walkLanes(desk, of, step, (lane, events) =>
           desk.move(lane, "waiting", to, events),
         );
-        return result({ ...end, next: end.next ?? "dead:0:" }, to);
+        return result({ ...end, next: end.next ?? writeCursor(DEAD_FROM_START) }, to);
       }
       const end = await walkLetters(desk, of, {}, step, (lane, letters) =>
         desk.move(lane, "dead", to, letters),
