@@ -39,23 +39,30 @@ export interface Owners extends Dispatchers {
 export function createOwners(parts: OwnersParts): Owners {
   const { commands, keys, owner, leaseMs, publishCommand, onTouched } = parts;
   const owned = new Set<number>();
-  const doubtful = new Set<number>();
+  /** By partition, while it is in doubt: the newest reason. A claim ends only doubts that are older than itself. */
+  const doubts = new Map<number, symbol>();
   const isCluster = publishCommand === "SPUBLISH";
   const { enlist, resign } = createDispatchers({ commands, keys, owner, leaseMs, isCluster });
+
+  function doubt(partition: number): symbol {
+    const reason = Symbol();
+    doubts.set(partition, reason);
+    return reason;
+  }
 
   return {
     enlist,
     resign,
     async claim(partition) {
-      const isKnown = owned.has(partition) && !doubtful.has(partition);
+      const isKnown = owned.has(partition) && !doubts.has(partition);
       // When the answer is lost, nobody knows whether the lease was taken anew.
-      doubtful.add(partition);
+      const own = doubt(partition);
       const all = [keys.key(partition, "disp"), keys.key(partition, "touched")];
       const reply = await commands.runScript(CLAIM, all, [owner, leaseMs]);
       const claim = Array.isArray(reply) ? "mine" : CLAIMS.get(reply);
       if (claim === undefined) throw unexpected("result of a claim");
       if (Array.isArray(reply) && isKnown) onTouched(partition, reply.map(String));
-      doubtful.delete(partition);
+      if (doubts.get(partition) === own) doubts.delete(partition);
       if (claim === "lost") owned.delete(partition);
       else owned.add(partition);
       return claim === "mine" && !isKnown ? "new" : claim;
@@ -67,10 +74,9 @@ export function createOwners(parts: OwnersParts): Owners {
     },
     lost(partition) {
       owned.delete(partition);
+      doubt(partition);
     },
-    doubt(partition) {
-      doubtful.add(partition);
-    },
+    doubt,
     owns: (partition) => owned.has(partition),
     owned: () => [...owned].toSorted((a, b) => a - b),
   };

@@ -12,10 +12,13 @@ async function setUp(t: TestContext) {
   const { server, keys, commands, bus, occupy } = await openRedisPartition(t);
   /** Scripts whose next answer is lost. */
   const losing = new Set<string>();
+  /** Scripts whose answers come only when this has. */
+  const late = new Map<string, Promise<void>>();
   const lossy: Commands = {
     ...commands,
     async runScript(script, ...rest) {
       const answer = await commands.runScript(script, ...rest);
+      await late.get(script.name);
       if (losing.delete(script.name)) throw new RedisUnavailableError("The answer was lost.");
       return answer;
     },
@@ -49,6 +52,7 @@ async function setUp(t: TestContext) {
     keys,
     open,
     losing,
+    late,
     everything,
     occupy,
     /** The lease ends, as after a long pause of its owner. */
@@ -93,6 +97,27 @@ describe("a lease", () => {
     const outbox = open("first");
     await outbox.claim(0);
     await expireLease();
+    assert.equal(await outbox.claim(0), "new");
+  });
+
+  test("of which a route hears `lost` during a claim is newly taken by the next one", async (t) => {
+    const { server, keys, open, late, occupy } = await setUp(t);
+    const outbox = open("first");
+    await outbox.claim(0);
+    await occupy("a");
+    let answer = (): void => undefined;
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    late.set("claim", answered);
+    const claim = outbox.claim(0);
+    const [event] = await outbox.read(0, undefined, 1);
+    await server.call("HSET", keys.key(0, "meta"), "#epoch", "1");
+    const routes = [{ id: event?.id ?? "", endpointIds: ["one"] }];
+    assert.equal(await outbox.route(0, undefined, routes, NOTHING_UNDER_WAY), "lost");
+    late.clear();
+    answer();
+    assert.equal(await claim, "mine", "it was, when Redis was asked");
     assert.equal(await outbox.claim(0), "new");
   });
 
@@ -160,6 +185,28 @@ describe("an answer that is lost", () => {
     await routeAll(outbox);
     assert.deepEqual(await headIds(outbox), decided);
     assert.equal(await outbox.claim(0), "new", "so that lanes which nobody was told of are read");
+  });
+
+  test("of a route is not forgotten for a claim that was under way", async (t) => {
+    const { open, losing, late, occupy } = await setUp(t);
+    const outbox = open("first");
+    await outbox.claim(0);
+    await occupy("a");
+    let answer = (): void => undefined;
+    late.set(
+      "claim",
+      new Promise((resolve) => {
+        answer = resolve;
+      }),
+    );
+    const claim = outbox.claim(0);
+    losing.add("route");
+    await assert.rejects(async () => routeAll(outbox));
+    answer();
+    late.clear();
+    assert.equal(await claim, "mine");
+    assert.equal(await outbox.claim(0), "new", "so that lanes which nobody was told of are read");
+    assert.equal(await outbox.claim(0), "mine");
   });
 
   test("of a settlement is mended by settling again, also after the lane was refilled", async (t) => {
