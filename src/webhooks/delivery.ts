@@ -18,6 +18,8 @@ export interface Delivery {
   endpoints(): Iterable<Endpoint>;
   /** `count` events came into a lane; they may gather for `windowMs`. */
   routed(lane: LaneKey, count: number, windowMs: number): void;
+  /** Nothing is known to wait in the lane. */
+  isIdle(lane: LaneKey): boolean;
   /** For the outbox: see there. */
   readonly underWay: UnderWay;
   /** A bound pushed events out of the lane: batches that wait are made anew. */
@@ -111,6 +113,10 @@ export function createDelivery(
     endpoint: endpointOf,
     endpoints: () => endpoints.values(),
     routed,
+    isIdle(key) {
+      const lane = laneOf(key);
+      return lane === undefined || lane.place === "idle";
+    },
     underWay: (key) => laneOf(key)?.underWay ?? 0,
     pushedOut(key) {
       const lane = laneOf(key);

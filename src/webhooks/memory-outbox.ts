@@ -127,6 +127,9 @@ export function createMemoryOutbox({ events, sweep, now, bounds }: MemoryOutboxP
     },
     lanes: lanes.ofPartition,
     head: lanes.head,
+    readAnew() {
+      // Heads are never remembered apart from their lanes.
+    },
     settle: lanes.settle,
     fail: lanes.fail,
     bury: lanes.bury,

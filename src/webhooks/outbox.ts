@@ -150,6 +150,8 @@ export interface Outbox {
   lanes(partition: number): readonly LaneKey[] | Promise<readonly LaneKey[]>;
   /** At most `maxEvents` events and `maxBytes` bytes from the lane's head; one event whatever its size. */
   head(lane: LaneKey, maxEvents: number, maxBytes: number): Head | Promise<Head>;
+  /** What is remembered of the lane's head may be wrong: it is read anew. */
+  readAnew(lane: LaneKey): void;
   /** These were delivered: they leave the lane, whose budget begins anew. */
   settle(lane: LaneKey, ids: readonly string[]): "settled" | "lost" | Promise<"settled" | "lost">;
   /**

@@ -264,6 +264,7 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
       ),
     head: (lane, maxEvents, maxBytes) =>
       reach(lane.partition, () => cache.head(lane, maxEvents, maxBytes)),
+    readAnew: cache.forgetLane,
     async settle(lane, ids) {
       const taken = await reach(lane.partition, () => lanes.settle(lane, ids));
       if (taken === "lost") return refused(lane.partition);

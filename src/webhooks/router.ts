@@ -4,6 +4,7 @@
  */
 import { type DispatchContext, errorCode, LOOK_EVERY_MS } from "./context.ts";
 import type { Delivery } from "./delivery.ts";
+import { createLaneCheck } from "./lane-check.ts";
 import type { LaneKey } from "./outbox.ts";
 import { createRouteChoice } from "./route-choice.ts";
 import { createRouteResults } from "./route-results.ts";
@@ -68,6 +69,7 @@ export function createRouter(
   const { outbox, now, after, log, losses } = context;
   const choice = createRouteChoice(context);
   const results = createRouteResults(context, delivery);
+  const laneCheck = createLaneCheck(context, delivery);
   const partitions = Array.from({ length: outbox.partitions }, (_, number): Partition => {
     return {
       number,
@@ -271,6 +273,7 @@ export function createRouter(
     // One that is being left is kept until nothing of it is under way.
     await Promise.all(partitions.filter((each) => each.isWanted || each.isMine).map(claim));
     for (const each of partitions) if (each.isMine && !each.isWanted) void leave(each);
+    await laneCheck.next(partitions.filter(mayTurn).map(({ number }) => number));
     for (const loss of await outbox.expireDeadLetters()) results.book(loss);
     losses.flush(false);
     await delivery.refreshPauses();
