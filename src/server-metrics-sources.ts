@@ -71,6 +71,7 @@ export function metricsSources(parts: MetricsParts): ServerMetricsSources {
       ["backpressure", transport.slowConsumersClosed],
       ["request_body", transport.bodiesRefused + http.bodiesTooLarge],
       ["http_rate", http.rateLimited],
+      ["http_turn", http.overloaded],
       ["frame_size", transport.framesTooLarge],
       ["early_frames", transport.earlyFramesDropped],
       ["cache_miss_episodes", parts.cacheSizes()?.forgottenMissEpisodes ?? 0],

@@ -163,6 +163,7 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
     settings: httpApiSettings(config),
     now,
     elapsedMs: () => performance.now(),
+    turnClocks: { afterTurn: setImmediate, cpuMs },
     observeRequest: (route, _status, seconds) => observations.httpRequest(route, seconds),
     log: room("http"),
   });
@@ -260,4 +261,9 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
 
 function around<T>(wrap: ((inner: T) => T) | undefined, inner: T): T {
   return wrap === undefined ? inner : wrap(inner);
+}
+
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
 }

@@ -8,6 +8,8 @@ export interface HttpCounters {
   readonly rateLimited: number;
   /** Bodies announced over the bound (413). Those that turn out so while they are read, transport counts. */
   readonly bodiesTooLarge: number;
+  /** Requests refused because there was too much to do (503). */
+  readonly overloaded: number;
   /** Requests that a cluster service could not serve (503). */
   readonly unavailable: number;
   /** Faults of our own (500). */
@@ -22,7 +24,14 @@ export type MutableHttpCounters = { -readonly [Name in keyof HttpCounters]: Http
 export function createHttpCounters(): MutableHttpCounters {
   const requests: Record<string, Record<number, number>> = { [UNKNOWN_ROUTE]: {} };
   for (const { pattern } of Object.values(API_ROUTES)) requests[pattern] = {};
-  return { requests, rateLimited: 0, bodiesTooLarge: 0, unavailable: 0, failed: 0 };
+  return {
+    requests,
+    rateLimited: 0,
+    bodiesTooLarge: 0,
+    overloaded: 0,
+    unavailable: 0,
+    failed: 0,
+  };
 }
 
 /** `route` is a pattern, one of a closed set. */

@@ -1,8 +1,8 @@
 /**
  * The REST API: every request from its head to its answer. Source: protocol.md §6.
  *
- * The order is that of what a request may cost: route, app, key, clock and signature from the head alone,
- * then the rate of reads, and only then the body, its MD5 and its JSON.
+ * The order is that of what a request may cost: the turn's budget, route, app, key, clock and signature from the head
+ * alone, then the rate of reads, and only then the body, its MD5 and its JSON.
  */
 import type { App, Apps } from "../apps/app.ts";
 import type { ChannelState } from "../channel-state/channel-state.ts";
@@ -24,6 +24,7 @@ import {
   UNKNOWN_ROUTE,
 } from "./routes.ts";
 import { createSignedRoutes } from "./signed-routes.ts";
+import { createTurnBudget, type TurnClocks } from "./turn-budget.ts";
 import type { WebhookRouteParts } from "./webhook-routes.ts";
 import { type Maybe, whenReady } from "./when-ready.ts";
 
@@ -46,6 +47,7 @@ export interface HttpApiParts {
   readonly now: () => number;
   /** A clock for durations, in ms with fractions. */
   readonly elapsedMs: () => number;
+  readonly turnClocks: TurnClocks;
   /** Told of each answer: the route's pattern and how long the answer took from the head on, in seconds. */
   readonly observeRequest: (route: string, status: number, seconds: number) => void;
   readonly log: Log;
@@ -75,6 +77,7 @@ const UNAVAILABLE_CODE = /^PIPIT_[A-Z]+_UNAVAILABLE$/;
 export function createHttpApi(parts: HttpApiParts): RestApi {
   const { apps, channels, state, webhooks, health, settings, now, elapsedMs, observeRequest, log } =
     parts;
+  const turn = createTurnBudget(parts.turnClocks);
   const { pathPrefix, maxBodyBytes } = settings;
   const counters = createHttpCounters();
   const cors = createCors(settings.corsOrigins);
@@ -185,6 +188,8 @@ export function createHttpApi(parts: HttpApiParts): RestApi {
         Allow: `${methods}, OPTIONS`,
       });
     }
+    // Operators see and change what is wrong also when there is too much to do.
+    if (turn.isSpent(visit.startedMs) && !isForOperators(match.name)) return overloadedReply();
     const query = readApiQuery(head.query);
     return whenReady(findApp(match, query), (app) => {
       if (app !== undefined) return answerApp(visit, match, app, query);
@@ -244,6 +249,13 @@ export function createHttpApi(parts: HttpApiParts): RestApi {
       tooLarge: () => answer(visit, tooLargeReply("more")),
       finish: (body) => answerBody(visit, match, app, query, body),
     };
+  }
+
+  function overloadedReply(): Reply {
+    counters.overloaded += 1;
+    return errorReply(503, "The server has more to do than it can: try again.", {
+      "Retry-After": "1",
+    });
   }
 
   function tooLargeReply(found: string): Reply {
