@@ -24,13 +24,15 @@ export class SmallMap<Value> implements Iterable<readonly [string, Value]> {
   }
 
   set(name: string, value: Value): void {
-    const [only] = this;
     if (this.#map !== undefined) this.#map.set(name, value);
-    else if (only === undefined || only[0] === name) {
+    else if (this.#name === undefined || this.#name === name) {
       this.#name = name;
       this.#value = value;
     } else {
-      this.#map = new Map([only, [name, value]]);
+      this.#map = new Map([
+        [this.#name, this.#value as Value],
+        [name, value],
+      ]);
       this.#name = undefined;
       this.#value = undefined;
     }
@@ -51,8 +53,9 @@ export class SmallMap<Value> implements Iterable<readonly [string, Value]> {
 
   /** Over those that there are now, in order: they may be deleted meanwhile. */
   [Symbol.iterator](): Iterator<readonly [string, Value]> {
-    const entries: (readonly [string, Value])[] = [...(this.#map ?? [])];
-    if (this.#name !== undefined) entries.push([this.#name, this.#value as Value]);
+    if (this.#map !== undefined) return [...this.#map][Symbol.iterator]();
+    const entries: (readonly [string, Value])[] =
+      this.#name === undefined ? [] : [[this.#name, this.#value as Value]];
     return entries[Symbol.iterator]();
   }
 }
