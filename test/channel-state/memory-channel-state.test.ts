@@ -65,6 +65,30 @@ describe("what only the memory channel state promises", () => {
     assert.equal(state.counters.returnsInGrace, 1);
   });
 
+  test("one who comes and goes wakes the partition once, until it is swept", () => {
+    const { state, woken, log, now, sleep } = openMemoryState();
+    const partition = partitionOf("1", "a", PARTITIONS);
+    for (let visit = 0; visit < 5; visit += 1) {
+      state.setSubscriptions("1", "a", 1, false);
+      state.setSubscriptions("1", "a", 0, false);
+      sleep(LEAVE_GRACE_MS / 5);
+    }
+    assert.deepEqual(woken, [partition]);
+    const dueMs = now() + LEAVE_GRACE_MS - LEAVE_GRACE_MS / 5;
+    assert.equal(
+      state.sweep(partition),
+      dueMs,
+      "nothing is due yet, and it is told when to come again",
+    );
+    state.setSubscriptions("1", "a", 1, false);
+    assert.equal(state.sweep(partition), undefined);
+    state.setSubscriptions("1", "a", 0, false);
+    assert.equal(woken.length, 2, "nobody would have come");
+    sleep(LEAVE_GRACE_MS);
+    assert.equal(state.sweep(partition), undefined);
+    assert.equal(log.at(-1)?.type, "channel_vacated");
+  });
+
   test("wake is called for what becomes the earliest of its partition, and for nothing else", () => {
     const { state, woken, sleep } = openMemoryState();
     const partition = partitionOf("1", "a", PARTITIONS);
