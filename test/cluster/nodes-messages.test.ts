@@ -1,9 +1,22 @@
 /** Events, cached events and counts, from any node to clients on every other. protocol.md §2.6, §5, §6. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createKeys } from "../../src/redis/keys.ts";
 import { subscribe } from "../support/commands.ts";
-import { metricOf, nodeAt, readFrom, startNodes } from "../support/nodes.ts";
+import { metricOf, type Nodes, nodeAt, readFrom, startNodes } from "../support/nodes.ts";
 import { until } from "../support/until.ts";
+
+/** Every partition has a dispatcher, and nobody else hears of it. */
+async function areShared({ redis, nodes }: Nodes): Promise<boolean> {
+  const { partitions, wakeTopic } = createKeys();
+  const topics = Array.from({ length: partitions }, (_, p) => wakeTopic(p));
+  const hearers = (await redis.call("PUBSUB", "NUMSUB", ...topics)) as (string | number)[];
+  const owned = await Promise.all(nodes.map((node) => metricOf(node, "outbox_partitions_owned")));
+  return (
+    hearers.every((hearer, n) => n % 2 === 0 || hearer === 1) &&
+    owned.reduce((sum, each) => sum + each, 0) === partitions
+  );
+}
 
 test("an event published on any node reaches subscribers on all of them, once and in order", async (t) => {
   const cluster = await startNodes(t, 3);
@@ -67,7 +80,12 @@ test("a node without a subscriber receives nothing of a channel's traffic", asyn
   }
   const elsewhere = await idle.connect();
   await elsewhere.subscribe("other");
-  // Probes and wake-ups go to every node, and one or two may come in between; they are delivered to nobody.
+  await until(
+    "the partitions are shared out, with many wake-ups",
+    () => areShared(cluster),
+    15_000,
+  );
+  // Probes go to every node, and one or two may come in between; they are delivered to nobody.
   const heardBefore = await metricOf(idle, "node_messages_delivered_total");
   const receivedBefore = await metricOf(idle, "node_messages_received_total");
   const busyBefore = await metricOf(b, "node_messages_received_total");

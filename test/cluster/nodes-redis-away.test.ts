@@ -1,6 +1,6 @@
 /** Redis hangs, or is started again with and without its data, under nodes that go on serving. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { sendSubscribe, subscribe } from "../support/commands.ts";
 import { sendSigned } from "../support/http-request.ts";
 import { metricOf, type Nodes, nodeAt, readFrom, startNodes } from "../support/nodes.ts";
@@ -95,142 +95,148 @@ function told(receiver: WebhookReceiver): readonly string[] {
     .map(({ name, user_id = "" }) => `${name} ${user_id}`.trim());
 }
 
-test("while Redis hangs the node serves what it can, refuses the rest and forgets nothing", async (t) => {
-  const receiver = await startReceiver(t, APP);
-  const cluster = await startNodes(t, 2, { app: { webhooks: [{ url: receiver.url }] } });
-  const [a, b] = [nodeAt(cluster, 0), nodeAt(cluster, 1)];
-  const [ann, bob] = [await join(a, "ann"), await join(a, "bob")];
-  const cid = await join(b, "cid");
-  for (const socket of [ann, bob, cid]) {
-    await until("everybody is known", () => membersOf(socket).length === 3);
-  }
-  cluster.redis.suspend();
-  const suspendedMs = performance.now();
-
-  ann.send({ event: "client-wave", channel: ROOM, data: {} });
-  await until("a neighbour hears the client event", () => heard(bob, "client-wave") === 1);
-  for (let tries = 0; tries < 2; tries++) {
-    const refused = await publish(a);
-    assert.equal(refused.status, 503);
-    assert.ok(Number(refused.headers["retry-after"]) >= 1);
-  }
-  const eve = await a.raw();
-  await sendSubscribe(eve, "news");
-  const dan = await a.raw();
-  const askedMs = performance.now();
-  await sendSubscribe(dan, ROOM, { user_id: "dan" });
-  // Its time is taken when it comes: what else is looked at here takes time too.
-  const refusal = dan
-    .frame("the join is refused", ({ event }) => event === "pusher:subscription_error")
-    .then(({ data }) => ({ data, waitedMs: performance.now() - askedMs }));
-  for (const path of ["/channels", `/channels/${ROOM}`, `/channels/${ROOM}/users`]) {
-    const read = await sendSigned(a.port, { method: "GET", path });
-    assert.equal(read.status, 503, path);
-    assert.ok(Number(read.headers["retry-after"]) >= 1);
-  }
-  assert.equal((await fetch(a.url("/health/live"))).status, 200);
-  const { status, reasons } = await readiness(a);
-  assert.equal(status, 200, "a node that runs stays ready");
-  assert.match(reasons.join(), /Redis cannot be reached/);
-  assert.equal(await metricOf(a, "degraded"), 1);
-  assert.equal(await metricOf(a, "redis_up"), 0);
-  const { data, waitedMs } = await refusal;
-  assert.equal((data as { status: number }).status, 503);
-  assert.ok(waitedMs < 6_000, `refused after ${waitedMs} ms`);
-
-  bob.destroy();
-  await until("10 s are over", () => performance.now() - suspendedMs > 10_000, 15_000);
-  assert.equal(heard(ann, "tick") + heard(cid, "tick"), 0, "nobody heard what was refused");
-  assert.deepEqual(
-    eve.frames.filter(({ event }) => event !== "pusher:connection_established"),
-    [],
-    "who needs no list of members goes on waiting",
-  );
-  cluster.redis.resume();
-  await eve.frame(
-    "and joins by itself",
-    ({ event }) => event === "pusher_internal:subscription_succeeded",
-  );
-  eve.destroy();
-  await subscribe(dan, ROOM, { user_id: "dan" });
-  await untilConverged(cluster, [ann, cid, dan], ["ann", "cid", "dan"]);
-  assert.equal(await metricOf(a, "redis_up"), 1);
-
-  for (const socket of [ann, cid, dan]) socket.destroy();
-  await until("the channel is vacated", () => told(receiver).at(-1) === "channel_vacated", 15_000);
-  const events = told(receiver);
-  assert.equal(events[0], "channel_occupied");
-  assert.deepEqual(
-    events.toSorted(),
-    [
-      "channel_occupied",
-      "channel_vacated",
-      "client_event ann",
-      ...["ann", "bob", "cid", "dan"].flatMap((id) => [
-        `member_added ${id}`,
-        `member_removed ${id}`,
-      ]),
-    ].toSorted(),
-  );
-});
-
-for (const [what, redisArgs] of [
-  ["with its data", ["--appendonly", "yes", "--appendfsync", "always"]],
-  ["empty", []],
-] as const) {
-  test(`Redis comes back ${what}: everybody is where they were, and no event tells otherwise`, async (t) => {
+describe("nodes whose Redis goes away", { concurrency: true }, () => {
+  test("while Redis hangs the node serves what it can, refuses the rest and forgets nothing", async (t) => {
     const receiver = await startReceiver(t, APP);
-    const app = { webhooks: [{ url: receiver.url }] };
-    const cluster = await startNodes(t, 2, { app, redisArgs });
+    const cluster = await startNodes(t, 2, { app: { webhooks: [{ url: receiver.url }] } });
     const [a, b] = [nodeAt(cluster, 0), nodeAt(cluster, 1)];
-    const sockets = [await join(a, "ann"), await join(b, "bob"), await join(b, "ann")];
-    const events = ["channel_occupied", "member_added ann", "member_added bob"];
-    await until("the receiver knows", () => told(receiver).length === 3);
-    await cluster.redis.restart();
-    await untilConverged(cluster, sockets, ["ann", "bob"]);
-    // Whoever comes now is told after everything that the restart may have told.
-    const cid = await join(a, "cid");
-    await until("the newcomer is told of", () => told(receiver).includes("member_added cid"));
-    assert.deepEqual(told(receiver), [...events, "member_added cid"]);
-    await untilConverged(cluster, [...sockets, cid], ["ann", "bob", "cid"]);
-    for (const socket of [...sockets, cid]) socket.destroy();
-    await until("nothing is left", async () => {
-      const { channels } = (await readFrom(b, "/channels")) as { channels: object };
-      return Object.keys(channels).length === 0;
-    });
+    const [ann, bob] = [await join(a, "ann"), await join(a, "bob")];
+    const cid = await join(b, "cid");
+    for (const socket of [ann, bob, cid]) {
+      await until("everybody is known", () => membersOf(socket).length === 3);
+    }
+    cluster.redis.suspend();
+    const suspendedMs = performance.now();
+
+    ann.send({ event: "client-wave", channel: ROOM, data: {} });
+    await until("a neighbour hears the client event", () => heard(bob, "client-wave") === 1);
+    for (let tries = 0; tries < 2; tries++) {
+      const refused = await publish(a);
+      assert.equal(refused.status, 503);
+      assert.ok(Number(refused.headers["retry-after"]) >= 1);
+    }
+    const eve = await a.raw();
+    await sendSubscribe(eve, "news");
+    const dan = await a.raw();
+    const askedMs = performance.now();
+    await sendSubscribe(dan, ROOM, { user_id: "dan" });
+    // Its time is taken when it comes: what else is looked at here takes time too.
+    const refusal = dan
+      .frame("the join is refused", ({ event }) => event === "pusher:subscription_error")
+      .then(({ data }) => ({ data, waitedMs: performance.now() - askedMs }));
+    for (const path of ["/channels", `/channels/${ROOM}`, `/channels/${ROOM}/users`]) {
+      const read = await sendSigned(a.port, { method: "GET", path });
+      assert.equal(read.status, 503, path);
+      assert.ok(Number(read.headers["retry-after"]) >= 1);
+    }
+    assert.equal((await fetch(a.url("/health/live"))).status, 200);
+    const { status, reasons } = await readiness(a);
+    assert.equal(status, 200, "a node that runs stays ready");
+    assert.match(reasons.join(), /Redis cannot be reached/);
+    assert.equal(await metricOf(a, "degraded"), 1);
+    assert.equal(await metricOf(a, "redis_up"), 0);
+    const { data, waitedMs } = await refusal;
+    assert.equal((data as { status: number }).status, 503);
+    assert.ok(waitedMs < 6_000, `refused after ${waitedMs} ms`);
+
+    bob.destroy();
+    await until("10 s are over", () => performance.now() - suspendedMs > 10_000, 15_000);
+    assert.equal(heard(ann, "tick") + heard(cid, "tick"), 0, "nobody heard what was refused");
+    assert.deepEqual(
+      eve.frames.filter(({ event }) => event !== "pusher:connection_established"),
+      [],
+      "who needs no list of members goes on waiting",
+    );
+    cluster.redis.resume();
+    await eve.frame(
+      "and joins by itself",
+      ({ event }) => event === "pusher_internal:subscription_succeeded",
+    );
+    eve.destroy();
+    await subscribe(dan, ROOM, { user_id: "dan" });
+    await untilConverged(cluster, [ann, cid, dan], ["ann", "cid", "dan"]);
+    assert.equal(await metricOf(a, "redis_up"), 1);
+
+    for (const socket of [ann, cid, dan]) socket.destroy();
+    await until(
+      "the channel is vacated",
+      () => told(receiver).at(-1) === "channel_vacated",
+      15_000,
+    );
+    const events = told(receiver);
+    assert.equal(events[0], "channel_occupied");
+    assert.deepEqual(
+      events.toSorted(),
+      [
+        "channel_occupied",
+        "channel_vacated",
+        "client_event ann",
+        ...["ann", "bob", "cid", "dan"].flatMap((id) => [
+          `member_added ${id}`,
+          `member_removed ${id}`,
+        ]),
+      ].toSorted(),
+    );
   });
-}
 
-test("connections that are cut come back, and what was missed is made up for", async (t) => {
-  const cluster = await startNodes(t, 2);
-  const [a, b] = [nodeAt(cluster, 0), nodeAt(cluster, 1)];
-  const [ann, bob] = [await join(a, "ann"), await join(b, "bob")];
-  for (const type of ["pubsub", "normal"]) {
-    await cluster.redis.call("CLIENT", "KILL", "TYPE", type);
-    const cid = await b.raw();
-    await sendSubscribe(cid, ROOM, { user_id: "cid" });
-    await untilConverged(cluster, [ann, bob, cid], ["ann", "bob", "cid"]);
-    await cluster.redis.call("CLIENT", "KILL", "TYPE", type);
-    cid.destroy();
-    await untilConverged(cluster, [ann, bob], ["ann", "bob"]);
+  for (const [what, redisArgs] of [
+    ["with its data", ["--appendonly", "yes", "--appendfsync", "always"]],
+    ["empty", []],
+  ] as const) {
+    test(`Redis comes back ${what}: everybody is where they were, and no event tells otherwise`, async (t) => {
+      const receiver = await startReceiver(t, APP);
+      const app = { webhooks: [{ url: receiver.url }] };
+      const cluster = await startNodes(t, 2, { app, redisArgs });
+      const [a, b] = [nodeAt(cluster, 0), nodeAt(cluster, 1)];
+      const sockets = [await join(a, "ann"), await join(b, "bob"), await join(b, "ann")];
+      const events = ["channel_occupied", "member_added ann", "member_added bob"];
+      await until("the receiver knows", () => told(receiver).length === 3);
+      await cluster.redis.restart();
+      await untilConverged(cluster, sockets, ["ann", "bob"]);
+      // Whoever comes now is told after everything that the restart may have told.
+      const cid = await join(a, "cid");
+      await until("the newcomer is told of", () => told(receiver).includes("member_added cid"));
+      assert.deepEqual(told(receiver), [...events, "member_added cid"]);
+      await untilConverged(cluster, [...sockets, cid], ["ann", "bob", "cid"]);
+      for (const socket of [...sockets, cid]) socket.destroy();
+      await until("nothing is left", async () => {
+        const { channels } = (await readFrom(b, "/channels")) as { channels: object };
+        return Object.keys(channels).length === 0;
+      });
+    });
   }
-});
 
-test("while Redis is full events go on, nobody joins, and all is well once there is room", async (t) => {
-  const cluster = await startNodes(t, 2);
-  const [a, b] = [nodeAt(cluster, 0), nodeAt(cluster, 1)];
-  const [ann, bob] = [await join(a, "ann"), await join(b, "bob")];
-  await cluster.redis.call("CONFIG", "SET", "maxmemory", "1");
-  assert.equal((await publish(a)).status, 200);
-  await until("the other node's client hears it", () => heard(bob, "tick") === 1);
-  const cid = await a.raw();
-  await sendSubscribe(cid, ROOM, { user_id: "cid" });
-  const { data } = await cid.frame(
-    "the join is refused",
-    ({ event }) => event === "pusher:subscription_error",
-  );
-  assert.equal((data as { status: number }).status, 503);
-  await cluster.redis.call("CONFIG", "SET", "maxmemory", "0");
-  await subscribe(cid, ROOM, { user_id: "cid" });
-  await untilConverged(cluster, [ann, bob, cid], ["ann", "bob", "cid"]);
+  test("connections that are cut come back, and what was missed is made up for", async (t) => {
+    const cluster = await startNodes(t, 2);
+    const [a, b] = [nodeAt(cluster, 0), nodeAt(cluster, 1)];
+    const [ann, bob] = [await join(a, "ann"), await join(b, "bob")];
+    for (const type of ["pubsub", "normal"]) {
+      await cluster.redis.call("CLIENT", "KILL", "TYPE", type);
+      const cid = await b.raw();
+      await sendSubscribe(cid, ROOM, { user_id: "cid" });
+      await untilConverged(cluster, [ann, bob, cid], ["ann", "bob", "cid"]);
+      await cluster.redis.call("CLIENT", "KILL", "TYPE", type);
+      cid.destroy();
+      await untilConverged(cluster, [ann, bob], ["ann", "bob"]);
+    }
+  });
+
+  test("while Redis is full events go on, nobody joins, and all is well once there is room", async (t) => {
+    const cluster = await startNodes(t, 2);
+    const [a, b] = [nodeAt(cluster, 0), nodeAt(cluster, 1)];
+    const [ann, bob] = [await join(a, "ann"), await join(b, "bob")];
+    await cluster.redis.call("CONFIG", "SET", "maxmemory", "1");
+    assert.equal((await publish(a)).status, 200);
+    await until("the other node's client hears it", () => heard(bob, "tick") === 1);
+    const cid = await a.raw();
+    await sendSubscribe(cid, ROOM, { user_id: "cid" });
+    const { data } = await cid.frame(
+      "the join is refused",
+      ({ event }) => event === "pusher:subscription_error",
+    );
+    assert.equal((data as { status: number }).status, 503);
+    await cluster.redis.call("CONFIG", "SET", "maxmemory", "0");
+    await subscribe(cid, ROOM, { user_id: "cid" });
+    await untilConverged(cluster, [ann, bob, cid], ["ann", "bob", "cid"]);
+  });
 });

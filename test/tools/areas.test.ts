@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { areaOf, findAreas, findRedisTests } from "./areas.ts";
+import { areaOf, findAreas, findRedisTests, LONGEST } from "./areas.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -39,6 +39,16 @@ describe("findAreas", () => {
       { name: "integration", files: ["test/integration/deep/b.test.ts"] },
       { name: "browser", files: ["test/browser/a.test.ts"] },
     ]);
+  });
+
+  test("what takes longest comes first in its area, and is there in this project", (t) => {
+    const longest = "test/cluster/state-simulation.test.ts";
+    const root = project(t, ["test/cluster/a.test.ts", longest, "test/http/b.test.ts"]);
+    assert.deepEqual(findAreas(root), [
+      { name: "unit", files: ["test/http/b.test.ts"] },
+      { name: "cluster", files: [longest, "test/cluster/a.test.ts"] },
+    ]);
+    for (const file of LONGEST) assert.ok(existsSync(join(ROOT, file)), file);
   });
 
   test("the folder decides, not a word in the file's name", () => {

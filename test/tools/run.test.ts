@@ -8,11 +8,15 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Runs the tool as `npm test -- …` does. */
-async function run(args: readonly string[]) {
+/** As `npm test -- …` does. */
+function run(args: readonly string[]) {
+  return runTool("run.ts", args);
+}
+
+async function runTool(tool: string, args: readonly string[]) {
   // Node's runner would take a run inside of a run for a part of itself.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-  const child = spawn(process.execPath, ["--import", "tsx", "test/tools/run.ts", ...args], {
+  const child = spawn(process.execPath, ["--import", "tsx", `test/tools/${tool}`, ...args], {
     cwd: ROOT,
     env,
   });
@@ -26,10 +30,10 @@ async function run(args: readonly string[]) {
   return { output, exitCode };
 }
 
-function testFile(t: TestContext, body: string): string {
+function testFile(t: TestContext, body: string, name = "a"): string {
   const folder = mkdtempSync(join(tmpdir(), "pipit-run-"));
   t.after(() => rmSync(folder, { recursive: true }));
-  const file = join(folder, "a.test.ts");
+  const file = join(folder, `${name}.test.ts`);
   writeFileSync(file, `import { test } from "node:test";\n${body}`);
   return file;
 }
@@ -53,6 +57,15 @@ describe("npm test", () => {
     const { output, exitCode } = await run([testFile(t, 'import "./absent.ts";')]);
     assert.equal(exitCode, 1);
     assert.match(output, /absent\.ts/);
+  });
+
+  test("files begin in the order in which they are given, not in that of their names", async (t) => {
+    const first = testFile(t, 'console.log("begun: first"); test("one", () => {});', "z");
+    const second = testFile(t, 'console.log("begun: second"); test("two", () => {});', "b");
+    // One at a time.
+    const { output, exitCode } = await runTool("run-files.mjs", ["1", "60000", first, second]);
+    assert.equal(exitCode, 0, output);
+    assert.match(output, /begun: first.*begun: second.*# pass 2/s);
   });
 
   test("a word that is neither area nor file is refused with the areas there are", async () => {

@@ -7,8 +7,8 @@
  */
 import { existsSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import { areaOf, findAreas, INTEGRATION, type TestArea, UNIT } from "./areas.ts";
+import { fileURLToPath } from "node:url";
+import { areaOf, filesAtOnce, findAreas, INTEGRATION, type TestArea, UNIT } from "./areas.ts";
 import { type CommandResult, createRunner, stopOnSignals } from "./command.ts";
 import { ensurePrograms, PROGRAMS } from "./programs.ts";
 
@@ -26,9 +26,8 @@ interface StepResult {
 }
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const TEST_TIMEOUT_MS = 180_000;
+const FILE_TIMEOUT_MS = 180_000;
 const AREA_TIMEOUT_MS = 900_000;
-const CONCURRENCY = 2;
 const BIN = join(ROOT, "node_modules", ".bin");
 
 const runner = createRunner();
@@ -109,25 +108,16 @@ function slowSteps(areas: readonly TestArea[]): readonly Step[] {
 }
 
 function testStep({ name, files }: TestArea, env: NodeJS.ProcessEnv = {}): Step {
-  const reporter = pathToFileURL(join(ROOT, "test", "tools", "reporter.mjs")).href;
+  const limits = [`${filesAtOnce(name)}`, `${FILE_TIMEOUT_MS}`];
   return {
     name,
     stopsAll: false,
     run: () =>
-      runner.run(
-        process.execPath,
-        [
-          "--import",
-          "tsx",
-          "--test",
-          `--test-concurrency=${CONCURRENCY}`,
-          `--test-timeout=${TEST_TIMEOUT_MS}`,
-          `--test-reporter=${reporter}`,
-          "--test-reporter-destination=stdout",
-          ...files,
-        ],
-        { env: { ...process.env, ...env }, timeoutMs: AREA_TIMEOUT_MS, onOutput: addTotals },
-      ),
+      runner.run(process.execPath, [...tsx("test/tools/run-files.mjs"), ...limits, ...files], {
+        env: { ...process.env, ...env },
+        timeoutMs: AREA_TIMEOUT_MS,
+        onOutput: addTotals,
+      }),
   };
 }
 
