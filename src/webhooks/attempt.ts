@@ -29,7 +29,8 @@ export function createAttempts(context: DispatchContext, settlement: Settlement)
     batch.attempts += 1;
     batch.endpointFailures = endpoint.failures;
     const number = batch.attempts;
-    const answer = await post(context, endpoint, receiver, batch, giveUp).catch(
+    const sent = post(context, endpoint, receiver, batch, events, delivery, giveUp);
+    const answer = await sent.catch(
       // A url or header that cannot be sent is a failed attempt as any other: it may be edited.
       (error: unknown): Answer => ({ kind: "connection", reason: errorCode(error) }),
     );

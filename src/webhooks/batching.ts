@@ -3,9 +3,9 @@ import type { DispatchContext } from "./context.ts";
 import { dissolve, FROZEN_MS, giveBack, launch, releaseLane, takeCompanion } from "./lane-queue.ts";
 import {
   type Batch,
+  countEvents,
   createBatch,
   type Endpoint,
-  eventsOf,
   isBatch,
   type Lane,
   type Part,
@@ -35,7 +35,7 @@ export async function nextBatch(
     if (!isBatch(entry)) {
       const batch = await gather(context, endpoint, entry, maxEvents);
       if (batch) return batch;
-    } else if (eventsOf(entry).length > maxEvents) {
+    } else if (countEvents(entry) > maxEvents) {
       // Batching was switched off, or made smaller, since.
       dissolve(entry, nowMs);
     } else {

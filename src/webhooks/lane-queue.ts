@@ -4,9 +4,9 @@
  */
 import {
   type Batch,
+  countEvents,
   createBatch,
   type Endpoint,
-  eventsOf,
   isBatch,
   type Lane,
   type Part,
@@ -97,9 +97,9 @@ export function dissolve(batch: Batch, nowMs: number): void {
 
 /** Keeps the parts that `keeps` wants. What is left of a batch is another batch, with fresh bytes. */
 export function narrow(batch: Batch, nowMs: number, keeps: (part: Part) => boolean): void {
-  const before = eventsOf(batch).length;
+  const before = countEvents(batch);
   batch.parts = batch.parts.filter((part) => keeps(part) && part.events.length > 0);
-  if (eventsOf(batch).length === before) return;
+  if (countEvents(batch) === before) return;
   batch.timeMs = nowMs;
   batch.attempts = 0;
 }
@@ -145,7 +145,7 @@ export function dropLane(lane: Lane, nowMs: number): void {
  */
 export function cut(batch: Batch, endpoint: Endpoint, nowMs: number): void {
   ground(batch);
-  const half = Math.ceil(eventsOf(batch).length / 2);
+  const half = Math.ceil(countEvents(batch) / 2);
   const halves =
     batch.parts.length > 1 ? splitLanes(batch.parts, half) : [splitLane(batch, endpoint, half)];
   const batches = halves.map((parts) => {

@@ -155,6 +155,12 @@ export function isBatch(entry: Lane | Batch): entry is Batch {
   return "parts" in entry;
 }
 
-export function eventsOf(batch: Batch): OutboxEvent[] {
+export function eventsOf(batch: Batch): readonly OutboxEvent[] {
+  const [first] = batch.parts;
+  if (first && batch.parts.length === 1) return first.events;
   return batch.parts.flatMap((part) => part.events);
+}
+
+export function countEvents(batch: Batch): number {
+  return batch.parts.reduce((sum, { events }) => sum + events.length, 0);
 }

@@ -1,25 +1,27 @@
 /** Sends a batch once: body, headers and signature are made of what is configured now. */
-import { attemptHeaders, batchBody, deliveryId } from "./batch.ts";
+import { attemptHeaders, batchBody } from "./batch.ts";
 import type { DispatchContext } from "./context.ts";
-import { type Batch, type Endpoint, eventsOf } from "./lanes.ts";
+import type { Batch, Endpoint } from "./lanes.ts";
+import type { OutboxEvent } from "./outbox.ts";
 import type { Receiver } from "./receiver.ts";
 import type { Answer, Attempt } from "./target.ts";
 
-/** Rejects when the url or a header cannot be sent at all. */
+/** `events` are those of the batch, and `delivery` names them. Rejects when the url or a header cannot be sent at all. */
 export async function post(
   { target, settings, now, version }: DispatchContext,
   endpoint: Endpoint,
   { webhook, key }: Receiver,
   batch: Batch,
+  events: readonly OutboxEvent[],
+  delivery: string,
   giveUp: AbortSignal,
 ): Promise<Answer> {
-  const events = eventsOf(batch);
   const body = batchBody(batch.timeMs, events);
   const headers = attemptHeaders({
     endpoint: webhook,
     key,
     body,
-    delivery: deliveryId(endpoint.appId, endpoint.id, events),
+    delivery,
     attempt: batch.attempts,
     events,
     nowMs: now(),

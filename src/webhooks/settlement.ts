@@ -10,7 +10,7 @@ import {
   releaseLane,
   requeue,
 } from "./lane-queue.ts";
-import { type Batch, type Endpoint, eventsOf, type Part } from "./lanes.ts";
+import { type Batch, countEvents, type Endpoint, type Part } from "./lanes.ts";
 import type { DeathReason, FailResult } from "./outbox.ts";
 import { failureStatus, faultOf, retryAfterMs } from "./outcome.ts";
 import type { Pauses } from "./pauses.ts";
@@ -92,7 +92,7 @@ export function createSettlement(
   }
 
   async function refused(batch: Batch, endpoint: Endpoint, status: string): Promise<number> {
-    if (eventsOf(batch).length > 1) {
+    if (countEvents(batch) > 1) {
       cut(batch, endpoint, now());
       return 0;
     }
@@ -140,9 +140,11 @@ export function createSettlement(
       endpoint.failures = 0;
       endpoint.retryAtMs = 0;
       const nowMs = now();
-      for (const event of eventsOf(batch)) {
-        endpoint.counters.delivered += 1;
-        onDelivered(nowMs - event.decidedMs, endpoint.appId, endpoint.id, event);
+      for (const { events } of batch.parts) {
+        endpoint.counters.delivered += events.length;
+        for (const event of events) {
+          onDelivered(nowMs - event.decidedMs, endpoint.appId, endpoint.id, event);
+        }
       }
       await Promise.all(batch.parts.filter(({ lane }) => lane.isLive).map(settlePart));
     },
