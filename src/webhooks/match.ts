@@ -9,11 +9,14 @@ export interface Matcher {
    * they have no channel. Throws when a filter's pattern is none, which the config refuses.
    */
   endpointIds(settings: AppSettings, type: WebhookEventType, channel: string): readonly string[];
+  /** As that, when it is the same for every channel; undefined when a filter decides. */
+  onAnyChannel(settings: AppSettings, type: WebhookEventType): readonly string[] | undefined;
 }
 
 interface Candidate {
   readonly id: string;
-  readonly takes: (channel: string) => boolean;
+  /** Undefined: it takes every channel. */
+  readonly takes: ((channel: string) => boolean) | undefined;
 }
 
 type Candidates = ReadonlyMap<WebhookEventType, readonly Candidate[]>;
@@ -21,18 +24,27 @@ type Candidates = ReadonlyMap<WebhookEventType, readonly Candidate[]>;
 /** Filters are compiled once for each settings object: a reload brings a new one. */
 export function createMatcher(): Matcher {
   const compiled = new WeakMap<AppSettings, Candidates>();
+
+  function candidatesOf(settings: AppSettings, type: WebhookEventType): readonly Candidate[] {
+    let candidates = compiled.get(settings);
+    if (!candidates) {
+      candidates = compile(settings.webhooks);
+      compiled.set(settings, candidates);
+    }
+    return candidates.get(type) ?? [];
+  }
+
   return {
     endpointIds(settings, type, channel) {
-      let candidates = compiled.get(settings);
-      if (!candidates) {
-        candidates = compile(settings.webhooks);
-        compiled.set(settings, candidates);
-      }
       const ids: string[] = [];
-      for (const { id, takes } of candidates.get(type) ?? []) {
-        if (takes(channel)) ids.push(id);
+      for (const { id, takes } of candidatesOf(settings, type)) {
+        if (!takes || takes(channel)) ids.push(id);
       }
       return ids;
+    },
+    onAnyChannel(settings, type) {
+      const candidates = candidatesOf(settings, type);
+      return candidates.some(({ takes }) => takes) ? undefined : candidates.map(({ id }) => id);
     },
   };
 }
@@ -44,16 +56,17 @@ function compile(endpoints: readonly WebhookEndpoint[]): Candidates {
     const takes = compileFilter(filter);
     for (const type of eventTypes) {
       const ofType = candidates.get(type) ?? [];
-      ofType.push({ id, takes: isUserEventType(type) ? () => true : takes });
+      ofType.push({ id, takes: isUserEventType(type) ? undefined : takes });
       candidates.set(type, ofType);
     }
   }
   return candidates;
 }
 
-/** Takes a channel when every part holds. */
-function compileFilter(filter: ChannelFilter): (channel: string) => boolean {
+/** Takes a channel when every part holds; undefined: there is none. */
+function compileFilter(filter: ChannelFilter): Candidate["takes"] {
   const parts = filterParts(filter);
+  if (parts.length === 0) return undefined;
   return (channel) => parts.every(({ holds }) => holds(channel));
 }
 

@@ -37,6 +37,21 @@ export interface Route {
   readonly endpointIds: readonly string[] | undefined;
 }
 
+/** Where every event of this app and type goes, whatever its channel. */
+export interface Way {
+  readonly appId: string;
+  readonly type: string;
+  readonly endpointIds: readonly string[];
+}
+
+/** What {@link Outbox.take} has moved. */
+export interface Taken {
+  /** Events that still wait in the stream. */
+  readonly left: number;
+  /** How many were moved on each of the ways. */
+  readonly counts: readonly number[];
+}
+
 /** How many events at a lane's head are in a batch that is being made or sent: those stay where they are. */
 export type UnderWay = (lane: LaneKey) => number;
 
@@ -146,6 +161,12 @@ export interface Outbox {
     routes: readonly Route[],
     underWay: UnderWay,
   ): RouteResult | "lost" | Promise<RouteResult | "lost">;
+  /**
+   * Moves at most `maxEvents` of the stream's oldest events in one step, each on its way, up to the first that has none
+   * or whose lane is nearly full: that one and what follows it are for {@link read} and {@link route}. Moves none while
+   * apps are held. A driver that answers at once needs none of this.
+   */
+  take?(partition: number, ways: readonly Way[], maxEvents: number): Promise<Taken | "lost">;
   /** The partition's lanes that are not empty. */
   lanes(partition: number): readonly LaneKey[] | Promise<readonly LaneKey[]>;
   /** At most `maxEvents` events and `maxBytes` bytes from the lane's head; one event whatever its size. */

@@ -1,6 +1,6 @@
 /** Events as they lie in Redis streams, and what they are here. Source: architecture.md §5. */
 import type { LaneFailure } from "./operations.ts";
-import type { DeathReason, OutboxEvent } from "./outbox.ts";
+import type { DeathReason, OutboxEvent, Way } from "./outbox.ts";
 import type { PlacedLetter } from "./outbox-desk.ts";
 
 /** An event and its place in the stream that it was read from. */
@@ -17,6 +17,38 @@ export function readStream(reply: unknown, epoch: string, partition: number): Pl
     place,
     event: toEvent(`${epoch}-${partition}-${place}`, field(fields, "a"), fields),
   }));
+}
+
+/**
+ * An event that was moved on one of the ways, and which: `<number of its way> <place> <json>\0<channel>`. One text,
+ * since every text of a reply costs a buffer of its own.
+ */
+export function readTaken(
+  text: unknown,
+  prefix: string,
+  ways: readonly Way[],
+): { readonly at: number; readonly event: OutboxEvent } {
+  if (typeof text !== "string") throw unexpected("event");
+  const numberEnd = text.indexOf(" ");
+  const placeEnd = text.indexOf(" ", numberEnd + 1);
+  const jsonEnd = text.indexOf("\0", placeEnd + 1);
+  const at = Number(text.slice(0, numberEnd)) - 1;
+  const way = ways[at];
+  if (placeEnd === -1 || jsonEnd === -1 || !way) throw unexpected("event");
+  const place = text.slice(numberEnd + 1, placeEnd);
+  const json = text.slice(placeEnd + 1, jsonEnd);
+  const decidedMs = Number(place.slice(0, place.indexOf("-")));
+  const event = {
+    id: prefix + place,
+    appId: way.appId,
+    channel: text.slice(jsonEnd + 1),
+    type: way.type,
+    json,
+    bytes: Buffer.byteLength(json),
+    decidedMs,
+    retriedFromMs: decidedMs,
+  };
+  return { at, event };
 }
 
 /** Entries of a lane or holding lane: id, channel, type, json and when it was replayed; the key tells the app. */

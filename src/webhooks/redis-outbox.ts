@@ -34,6 +34,7 @@ import { createRedisLanes, type RedisLanes } from "./redis-lanes.ts";
 import { createOwners, LEASE_MS } from "./redis-owners.ts";
 import { createRouting, splitLaneName } from "./redis-routing.ts";
 import { createRedisSources } from "./redis-sources.ts";
+import { createTaking } from "./redis-taking.ts";
 import { createWakeUps } from "./redis-wake.ts";
 import type { Now } from "./timer.ts";
 import type { WholeOutbox } from "./whole-outbox.ts";
@@ -110,6 +111,7 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
     commands,
     keys,
     move: createRouting({ commands, keys, owner, maxQueuedEvents, maxDeadLetters }),
+    takeEvents: createTaking({ commands, keys, owner, maxQueuedEvents }),
     cache,
     readHeldApps: (partition) => backlogs.members(partition, "holds"),
   });
@@ -255,6 +257,7 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
     heldApps: (partition) => reach(partition, () => sources.heldApps(partition)),
     read: (partition, ...source) => reach(partition, () => sources.read(partition, ...source)),
     route: (partition, ...moves) => change(partition, () => sources.route(partition, ...moves)),
+    take: (partition, ...on) => change(partition, () => sources.take(partition, ...on)),
     lanes: (partition) =>
       reach(partition, async () =>
         (await backlogs.members(partition, "lanes")).map((name) => ({

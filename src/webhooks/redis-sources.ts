@@ -4,15 +4,17 @@
  */
 import type { Commands } from "../redis/commands.ts";
 import type { Keys } from "../redis/keys.ts";
-import type { OutboxEvent, Route, RouteResult, UnderWay } from "./outbox.ts";
+import type { OutboxEvent, Route, RouteResult, Taken, UnderWay, Way } from "./outbox.ts";
 import { type Placed, readLane, readStream } from "./redis-entries.ts";
 import type { LaneCache } from "./redis-lane-cache.ts";
 import { byLane, type MoveEvents, type Placement } from "./redis-routing.ts";
+import type { TakeEvents } from "./redis-taking.ts";
 
 export interface RedisSourcesParts {
   readonly commands: Commands;
   readonly keys: Keys;
   readonly move: MoveEvents;
+  readonly takeEvents: TakeEvents;
   /** Is told what comes into lanes. */
   readonly cache: LaneCache;
   /** Apps with events in their holding lane, by Redis. */
@@ -33,11 +35,13 @@ export interface RedisSources {
     routes: readonly Route[],
     underWay: UnderWay,
   ): Promise<RouteResult | "lost">;
+  /** Moves events of the stream that were not read. */
+  take(partition: number, ways: readonly Way[], maxEvents: number): Promise<Taken | "lost">;
   forget(partition: number): void;
 }
 
 export function createRedisSources(parts: RedisSourcesParts): RedisSources {
-  const { commands, keys, move, cache, readHeldApps } = parts;
+  const { commands, keys, move, takeEvents, cache, readHeldApps } = parts;
   /** By partition: only its owner changes what is held, so it need not ask again. */
   const held = new Map<number, Set<string>>();
   /** By partition, once it is known: moving an event checks that it is the same yet. */
@@ -120,6 +124,12 @@ export function createRedisSources(parts: RedisSourcesParts): RedisSources {
         if (endpointId !== undefined) cache.forgetLane({ partition, appId, endpointId });
       }
       return { left, losses };
+    },
+    async take(partition, ways, maxEvents) {
+      const taken = await takeEvents(partition, ways, maxEvents);
+      if (taken === "lost") return "lost";
+      for (const { lane, events } of taken.lanes) if (events.length > 0) cache.append(lane, events);
+      return taken;
     },
     forget(partition) {
       held.delete(partition);

@@ -4,6 +4,7 @@ import { isWebhookEventType } from "../protocol/webhook-event.ts";
 import { type DispatchContext, errorCode } from "./context.ts";
 import { createMatcher } from "./match.ts";
 import type { OutboxEvent, Route } from "./outbox.ts";
+import { createRouteWays, type RouteWays } from "./route-ways.ts";
 
 export interface Choice {
   /** One for each event, in order. */
@@ -19,6 +20,7 @@ export interface RouteChoice {
   choose(events: readonly OutboxEvent[], mustHold: Set<string>): Promise<Choice>;
   /** Nothing of the app is held any more. */
   released(appId: string): void;
+  readonly ways: RouteWays;
 }
 
 export function createRouteChoice({ apps, log }: DispatchContext): RouteChoice {
@@ -74,6 +76,7 @@ export function createRouteChoice({ apps, log }: DispatchContext): RouteChoice {
 
   return {
     choose,
+    ways: createRouteWays(lookUp, matcher),
     released(appId) {
       if (heldApps.delete(appId)) log.info({ app_id: appId }, "held webhook events released");
     },

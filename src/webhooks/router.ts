@@ -4,13 +4,11 @@
  */
 import { type DispatchContext, errorCode, LOOK_EVERY_MS } from "./context.ts";
 import type { Delivery } from "./delivery.ts";
+import { createDrain } from "./draining.ts";
 import { createLaneCheck } from "./lane-check.ts";
 import type { LaneKey } from "./outbox.ts";
 import { createRouteChoice } from "./route-choice.ts";
 import { createRouteResults } from "./route-results.ts";
-
-/** Events that are read and moved in one go. */
-const EVENTS_PER_ROUND = 200;
 
 /**
  * For each partition that had a turn the next ones wait so long, at most two batching windows: what comes in a rush
@@ -67,8 +65,8 @@ export function createRouter(
   look: () => Promise<void>,
 ): Router {
   const { outbox, now, after, log, losses } = context;
-  const choice = createRouteChoice(context);
   const results = createRouteResults(context, delivery);
+  const drainSource = createDrain(context, delivery, createRouteChoice(context), results);
   const laneCheck = createLaneCheck(context, delivery);
   const partitions = Array.from({ length: outbox.partitions }, (_, number): Partition => {
     return {
@@ -139,9 +137,9 @@ export function createRouter(
       partition.needsTurn = false;
       await sweepIfDue(partition);
       for (const appId of await outbox.heldApps(partition.number)) {
-        await drain(partition, appId, new Set());
+        await drain(partition, appId, []);
       }
-      await drain(partition, undefined, new Set(await outbox.heldApps(partition.number)));
+      await drain(partition, undefined, await outbox.heldApps(partition.number));
     }
   }
 
@@ -172,25 +170,14 @@ export function createRouter(
     partition.sweepAtMs = 0;
   }
 
-  /** Routes what is in the stream, or in an app's holding lane, until nothing is left or nothing can be routed. */
   async function drain(
     partition: Partition,
     heldApp: string | undefined,
-    mustHold: Set<string>,
+    mustHold: readonly string[],
   ): Promise<void> {
-    for (;;) {
-      const events = await outbox.read(partition.number, heldApp, EVENTS_PER_ROUND);
-      const chosen = await choice.choose(events, mustHold);
-      const stopAt = heldApp === undefined ? -1 : chosen.routes.findIndex((r) => !r.endpointIds);
-      const routes = stopAt === -1 ? chosen.routes : chosen.routes.slice(0, stopAt);
-      if (routes.length === 0) return;
-      const result = await outbox.route(partition.number, heldApp, routes, delivery.underWay);
-      if (result === "lost") return lost(partition.number);
-      for (const loss of result.losses) results.book(loss);
-      results.announce(partition.number, events.slice(0, routes.length), routes, chosen.apps);
-      if (heldApp !== undefined && result.left === 0) choice.released(heldApp);
-      if (result.left === 0 || stopAt !== -1 || partition.leaving) return;
-    }
+    const isLeaving = () => partition.leaving !== undefined;
+    const end = await drainSource(partition.number, heldApp, new Set(mustHold), isLeaving);
+    if (end === "lost") lost(partition.number);
   }
 
   function lost(number: number): void {

@@ -14,7 +14,7 @@ export interface Mishaps {
 /** Answers of claims come so late at most, when answers are lost too. */
 const MAX_LATE_MS = 60;
 
-const CHANGING = ["claim", "release", "route", "settle", "fail", "bury"];
+const CHANGING = ["claim", "release", "take", "route", "settle", "fail", "bury"];
 
 export function createMishaps(random: () => number): Mishaps {
   let listed: unknown;
