@@ -14,6 +14,11 @@ export function cpuUsOf(pid: number): number {
   return ns / 1_000;
 }
 
+/** How long the main thread of a process has waited for a core so far, though it could have run, in µs. */
+export function waitedUsOf(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, "utf8").split(" ")[1]) / 1_000;
+}
+
 /** Resident memory of a process in bytes. */
 export function rssOf(pid: number): number {
   const kb = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];

@@ -3,6 +3,7 @@
 export interface Line {
   readonly name: string;
   readonly colour: string;
+  readonly isDashed?: boolean;
   readonly points: readonly (readonly [x: number, y: number])[];
 }
 
@@ -67,12 +68,13 @@ function chartSvg({ title, xTitle, yTitle, isLogarithmic = false, lines }: Chart
         `<text x="${x(tick)}" y="${HEIGHT - BOTTOM + 16}" text-anchor="middle">${tick}</text>`,
     ),
   ];
-  const drawn = lines.map(({ name, colour, points }, n) => {
+  const drawn = lines.map(({ name, colour, isDashed = false, points }, n) => {
+    const dash = isDashed ? ' stroke-dasharray="5 3"' : "";
     const path = points.map(([px, py], at) => `${at === 0 ? "M" : "L"}${x(px)} ${y(py)}`).join("");
     const legendY = TOP + 8 + n * 16;
     return (
-      `<path d="${path}" fill="none" stroke="${colour}" stroke-width="2"/>` +
-      `<path d="M${WIDTH - RIGHT + 10} ${legendY}h18" stroke="${colour}" stroke-width="3"/>` +
+      `<path d="${path}" fill="none" stroke="${colour}" stroke-width="2"${dash}/>` +
+      `<path d="M${WIDTH - RIGHT + 10} ${legendY}h18" stroke="${colour}" stroke-width="3"${dash}/>` +
       `<text x="${WIDTH - RIGHT + 34}" y="${legendY + 4}">${escapeXml(name)}</text>`
     );
   });
