@@ -3,6 +3,7 @@
  *
  *   npm run bench                                        all scenarios, 15 rounds
  *   npm run bench -- --scenario post-events --rounds 3   some of it, as often as you like
+ *   npm run bench -- --cluster                           two nodes with Redis: what is local, what is remote
  *   npm run bench -- --target http://127.0.0.1:6002 --app-id 1 --key k --secret s [--pid 123]
  *
  * Both servers of a scenario run at once and take turns. Counted is the CPU time of a server's process, all
@@ -11,36 +12,49 @@
  */
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { chooseScenarios } from "./scenarios/all.ts";
+import { CLUSTER_SCENARIOS, chooseScenarios } from "./scenarios/all.ts";
 import { readArguments } from "./support/arguments.ts";
 import { divideCores } from "./support/cores.ts";
 import { readEndpoint } from "./support/endpoint.ts";
+import { quietNodeText } from "./support/quiet-node.ts";
 import { readmeResults, readResults, writeResults } from "./support/results-files.ts";
 import { resultsTable } from "./support/results-table.ts";
 import { runScenarios } from "./support/run-scenarios.ts";
+import { runTwoNodes } from "./support/run-two-nodes.ts";
 import { SIDE_OPTIONS } from "./support/sides.ts";
+import { twoNodesTable, writeTwoNodes } from "./support/two-nodes-results.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const RESULTS = "bench/results/bench.json";
 
 process.chdir(ROOT);
 const options = readArguments(process.argv.slice(2), 15);
-const scenarios = chooseScenarios(options.scenarios);
+const { target, rounds, scale, isCluster } = options;
 execFileSync("npm", ["run", "--silent", "build"], { stdio: "inherit" });
 const { server: core, note } = divideCores();
-const { target } = options;
-const results = await runScenarios(scenarios, {
+const common = {
   ...SIDE_OPTIONS,
   core,
   note,
-  rounds: options.rounds,
-  scale: options.scale,
+  rounds,
+  scale,
   command: `npm run bench -- ${process.argv.slice(2).join(" ")}`.trim(),
   target: target && { endpoint: readEndpoint(target.url, target), pid: target.pid },
-  onText: (text) => process.stderr.write(text),
-});
-process.stdout.write(`\n${resultsTable(results)}\n`);
-const isWhole = options.scenarios.length === 0 && target === undefined && options.scale === 1;
-const out = options.out ?? (isWhole ? RESULTS : undefined);
-if (out !== undefined) await writeResults(out, results);
-if (out === RESULTS) readmeResults("bench/README.md", readResults(RESULTS));
+  onText: (text: string) => process.stderr.write(text),
+};
+const isWhole = options.scenarios.length === 0 && target === undefined && scale === 1;
+
+if (isCluster) {
+  const chosen = options.scenarios.length === 0 ? CLUSTER_SCENARIOS : options.scenarios;
+  const results = await runTwoNodes(chooseScenarios(chosen), common);
+  process.stdout.write(
+    `\n${twoNodesTable(results.scenarios)}\n\n${quietNodeText(results.quiet)}\n`,
+  );
+  if (isWhole) await writeTwoNodes(results);
+} else {
+  const results = await runScenarios(chooseScenarios(options.scenarios), common);
+  process.stdout.write(`\n${resultsTable(results)}\n`);
+  const out = options.out ?? (isWhole ? RESULTS : undefined);
+  if (out !== undefined) await writeResults(out, results);
+  if (out === RESULTS) readmeResults("bench/README.md", readResults(RESULTS));
+}

@@ -24,6 +24,17 @@ export const SCENARIOS: readonly Scenario[] = [
   latency,
 ];
 
+/** Those whose cost depends on where the other side is, by name. */
+export const CLUSTER_SCENARIOS: readonly string[] = [
+  fanOutOne,
+  fanOutMany,
+  postEvents,
+  postBatch,
+  clientEvents,
+  presence,
+  connects,
+].map(({ name }) => name);
+
 /** Throws on a name that no scenario has. No names: all of them. */
 export function chooseScenarios(names: readonly string[]): readonly Scenario[] {
   if (names.length === 0) return SCENARIOS;

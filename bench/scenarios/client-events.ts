@@ -22,7 +22,7 @@ const PAIRS = 50;
 const EVENTS_PER_PAIR = 500;
 
 /** Pairs who send to and fro, each with one event on its way. */
-async function open(endpoint: Endpoint, scale: number): Promise<Load> {
+async function open(endpoint: Endpoint, scale: number, publisher = endpoint): Promise<Load> {
   const pairs = scaled(PAIRS, scale);
   const tally = createTally("client events");
   const clients: LoadClient[] = [];
@@ -41,7 +41,7 @@ async function open(endpoint: Endpoint, scale: number): Promise<Load> {
 
   await openClients(pairs * 2, async (n) => {
     const pair = n >> 1;
-    const client = await openLoadClient(endpoint, {
+    const client = await openLoadClient(n % 2 === 0 ? endpoint : publisher, {
       onDeliveries(count) {
         tally.add(count);
         send(pair, clients[n]);

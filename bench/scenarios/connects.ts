@@ -1,7 +1,7 @@
 /** What does a connection cost that comes, joins a private channel and goes again? */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Endpoint } from "../support/endpoint.ts";
-import { openLoadClient } from "../support/load-client.ts";
+import { type LoadClientEvents, openClients, openLoadClient } from "../support/load-client.ts";
 import { type Load, type Scenario, scaled } from "./scenario.ts";
 
 export const connects: Scenario = {
@@ -22,20 +22,27 @@ const CHANNELS = 100;
 const MAX_AT_ONCE = 200;
 const TICK_MS = 5;
 
-async function open(endpoint: Endpoint, scale: number): Promise<Load> {
+async function open(endpoint: Endpoint, scale: number, publisher?: Endpoint): Promise<Load> {
   let failure: unknown;
   let atOnce = 0;
+  const events: LoadClientEvents = {
+    onDeliveries() {},
+    onLost(why) {
+      failure ??= new Error(`connections: a client was ${why}.`);
+    },
+  };
+  // In a cluster it matters where a channel has somebody already.
+  const holders = await openClients(publisher === undefined ? 0 : CHANNELS, async (n) => {
+    const holder = await openLoadClient(endpoint, events);
+    await holder.subscribe(channelOf(n));
+    return holder;
+  });
 
   async function visit(n: number): Promise<void> {
     atOnce += 1;
     try {
-      const client = await openLoadClient(endpoint, {
-        onDeliveries() {},
-        onLost: (why) => {
-          failure ??= new Error(`connections: a client was ${why}.`);
-        },
-      });
-      await client.subscribe(`private-room-${n % CHANNELS}`);
+      const client = await openLoadClient(publisher ?? endpoint, events);
+      await client.subscribe(channelOf(n));
       await client.leave();
     } finally {
       atOnce -= 1;
@@ -59,6 +66,12 @@ async function open(endpoint: Endpoint, scale: number): Promise<Load> {
       if (failure !== undefined) throw failure;
       return { units: connections };
     },
-    close() {},
+    close() {
+      for (const holder of holders) holder.close();
+    },
   };
+}
+
+function channelOf(n: number): string {
+  return `private-room-${n % CHANNELS}`;
 }

@@ -35,12 +35,17 @@ function fanOut(shape: FanOut): Omit<Scenario, "name" | "title" | "goal"> {
     quantity: "cpu",
     sides: ["bare", "pipit"],
     takesTarget: true,
-    open: (endpoint, scale) => openFanOut(endpoint, shape, scale),
+    open: (endpoint, scale, publisher) => openFanOut(endpoint, shape, scale, publisher),
   };
 }
 
 /** Client events of one publisher, who is in all channels and to whom none of them is delivered. */
-async function openFanOut(endpoint: Endpoint, shape: FanOut, scale: number): Promise<Load> {
+async function openFanOut(
+  endpoint: Endpoint,
+  shape: FanOut,
+  scale: number,
+  publisherAt = endpoint,
+): Promise<Load> {
   const subscribers = scaled(shape.subscribers, scale);
   const channels = scaled(shape.channels, scale);
   const tally = createTally("fan-out");
@@ -52,7 +57,7 @@ async function openFanOut(endpoint: Endpoint, shape: FanOut, scale: number): Pro
     await client.subscribe(names[n % channels] ?? "");
     return client;
   });
-  const publisher = await openLoadClient(endpoint, events);
+  const publisher = await openLoadClient(publisherAt, events);
   for (const name of names) await publisher.subscribe(name);
 
   const frames = names.map((channel) => jsonFrame(eventOfLength(channel, FRAME_BYTES)));

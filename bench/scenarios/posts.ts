@@ -46,7 +46,7 @@ function posts(shape: Posts): Omit<Scenario, "name" | "title" | "goal"> {
     quantity: "cpu",
     sides: ["bare", "pipit"],
     takesTarget: true,
-    open: (endpoint, scale) => openPosts(endpoint, shape, scale),
+    open: (endpoint, scale, publisher) => openPosts(endpoint, shape, scale, publisher),
   };
 }
 
@@ -61,7 +61,12 @@ interface Backend {
  * subscriber: events of one request may share a send, those of two may not. The bare server gets the same bytes and
  * looks at no signature.
  */
-async function openPosts(endpoint: Endpoint, shape: Posts, scale: number): Promise<Load> {
+async function openPosts(
+  endpoint: Endpoint,
+  shape: Posts,
+  scale: number,
+  publisher = endpoint,
+): Promise<Load> {
   const { route, body, eventsPerRequest } = shape;
   const tally = createTally("events");
   const backends = await openClients(CONNECTIONS, async (n): Promise<Backend> => {
@@ -71,12 +76,12 @@ async function openPosts(endpoint: Endpoint, shape: Posts, scale: number): Promi
       onLost: tally.fail,
     });
     await subscriber.subscribe(channel);
-    return { channel, connection: createHttpClient(endpoint), subscriber };
+    return { channel, connection: createHttpClient(publisher), subscriber };
   });
 
   /** Signed anew each time: a signature is good for ten minutes. */
   async function post(backend: Backend, count: number): Promise<void> {
-    const request = signedPost(endpoint, route, body(backend.channel));
+    const request = signedPost(publisher, route, body(backend.channel));
     await new Promise<void>((resolve, reject) => {
       let left = count;
       const onStatus = (status: number): void => {

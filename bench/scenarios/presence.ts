@@ -21,7 +21,7 @@ const MEMBERS = 50;
 const PAIRS_PER_CHANNEL = 200;
 
 /** Each channel has one visitor who comes and goes: the list for the visitor, the news for all the others. */
-async function open(endpoint: Endpoint, scale: number): Promise<Load> {
+async function open(endpoint: Endpoint, scale: number, publisher = endpoint): Promise<Load> {
   const members = scaled(MEMBERS, scale, 2);
   const tally = createTally("presence");
   const events = { onDeliveries: tally.add, onLost: tally.fail };
@@ -41,7 +41,7 @@ async function open(endpoint: Endpoint, scale: number): Promise<Load> {
   const told = (CHANNELS * members * (members - 1)) / 2;
   while (tally.total < told) await new Promise((resolve) => setImmediate(resolve));
 
-  const visitors = await openClients(CHANNELS, () => openLoadClient(endpoint, events));
+  const visitors = await openClients(CHANNELS, () => openLoadClient(publisher, events));
   const visits = visitors.map((visitor, channel) => ({
     visitor,
     join: visitor.subscribeFrame(channelOf(channel), memberData("visitor")),

@@ -22,8 +22,11 @@ export interface Scenario {
   readonly sides: readonly SideName[];
   /** Whether any other server can be measured by it. */
   readonly takesTarget: boolean;
-  /** Opens a server's clients. `scale` 1 is the full size, less makes all of it smaller. */
-  open(endpoint: Endpoint, scale: number): Promise<Load>;
+  /**
+   * Opens a server's clients. `scale` 1 is the full size, less makes all of it smaller. `publisher`: where those are
+   * who publish, come and go, and every second one of a pair, when that is another node of the same cluster.
+   */
+  open(endpoint: Endpoint, scale: number, publisher?: Endpoint): Promise<Load>;
   /** Undefined: nothing is running beside the servers. */
   prepare?(): Promise<Surroundings>;
 }

@@ -10,6 +10,8 @@ export interface BenchArguments {
   /** Where the results go; undefined leaves it to the command. */
   readonly out: string | undefined;
   readonly target: TargetArguments | undefined;
+  /** Two nodes with Redis instead of one without. */
+  readonly isCluster: boolean;
 }
 
 /** A server that runs already, with the credentials of one of its apps. */
@@ -36,13 +38,14 @@ export function readArguments(args: readonly string[], defaultRounds: number): B
       key: { type: "string" },
       secret: { type: "string" },
       pid: { type: "string" },
+      cluster: { type: "boolean", default: false },
     },
   });
   const { "app-id": appId, key, secret, pid } = values;
   const rounds = within("rounds", values.rounds, 1, 100);
   const scale = within("scale", values.scale, 0.001, 1);
   const scenarios = values.scenario.flatMap((names) => names.split(","));
-  const common = { scenarios, rounds, scale, out: values.out };
+  const common = { scenarios, rounds, scale, out: values.out, isCluster: values.cluster };
   if (values.target === undefined) return { ...common, target: undefined };
   if (appId === undefined || key === undefined || secret === undefined) {
     throw new Error("--target needs --app-id, --key and --secret of an app of that server.");

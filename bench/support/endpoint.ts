@@ -8,8 +8,13 @@ export interface Endpoint {
   readonly secret: string;
 }
 
+export type BenchApp = Pick<Endpoint, "appId" | "key" | "secret">;
+
 /** The app of the servers that a bench starts itself. */
-export const BENCH_APP = { appId: "1", key: "bench-key", secret: "bench-secret" } as const;
+export const BENCH_APP: BenchApp = { appId: "1", key: "bench-key", secret: "bench-secret" };
+
+/** A second one on the same servers: nothing of it meets the first. */
+export const OTHER_APP: BenchApp = { appId: "2", key: "other-key", secret: "other-secret" };
 
 /** `url`: `http://host:port` of any server that speaks the protocol. Plain only: TLS would be measured too. */
 export function readEndpoint(

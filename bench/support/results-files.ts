@@ -6,9 +6,6 @@ import type { BenchResults, RecordedResults } from "./bench-results.ts";
 import { machineOf, machineText } from "./machine.ts";
 import { resultsTable } from "./results-table.ts";
 
-const BEGIN = "<!-- results: written by npm run bench -->";
-const END = "<!-- end of results -->";
-
 /** Adds where the run was made, and writes it as JSON. */
 export async function writeResults(file: string, results: BenchResults): Promise<void> {
   const { name, version } = (await loadUws()).loaded;
@@ -25,13 +22,20 @@ export function readResults(file: string): RecordedResults {
   return JSON.parse(readFileSync(file, "utf8")) as RecordedResults;
 }
 
-/** Puts the recorded results into the page, between the two marks. */
+/** Puts the recorded results into the page. */
 export function readmeResults(file: string, results: RecordedResults): void {
-  const page = readFileSync(file, "utf8");
-  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
-  if (begin === -1 || end === -1) throw new Error(`${file} has no place for results: ${BEGIN}`);
   const { command, note, date, machine, scenarios } = results;
   const rounds = Math.max(...scenarios.map((result) => result.rounds.length));
-  const text = `${BEGIN}\n\n${resultsTable(results)}\n\nMedians of ${rounds} rounds, measured on ${date} with \`${command}\`: ${machineText(machine)}; ${note}.\n\n`;
-  writeFileSync(file, page.slice(0, begin) + text + page.slice(end));
+  const text = `${resultsTable(results)}\n\nMedians of ${rounds} rounds, measured on ${date} with \`${command}\`: ${machineText(machine)}; ${note}.`;
+  replaceSection(file, "results", text);
+}
+
+/** Puts `text` into the page, between the two marks of this name. */
+export function replaceSection(file: string, name: string, text: string): void {
+  const page = readFileSync(file, "utf8");
+  const begin = new RegExp(`<!-- ${name}: written by .* -->`).exec(page)?.[0];
+  const from = begin === undefined ? -1 : page.indexOf(begin) + begin.length;
+  const to = page.indexOf(`<!-- end of ${name} -->`);
+  if (from === -1 || to === -1) throw new Error(`${file} has no place for ${name}.`);
+  writeFileSync(file, `${page.slice(0, from)}\n\n${text}\n\n${page.slice(to)}`);
 }

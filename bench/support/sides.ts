@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ConfigInput } from "../../src/config/config.ts";
-import { BENCH_APP, type Endpoint } from "./endpoint.ts";
+import { BENCH_APP, type BenchApp, type Endpoint } from "./endpoint.ts";
 import { freePort, startServer } from "./server-process.ts";
 
 type AppInput = NonNullable<NonNullable<ConfigInput["app_manager"]>["apps"]>[number];
@@ -35,6 +35,8 @@ export const SIDE_OPTIONS: Omit<SideOptions, "core" | "target"> = {
 /** What a scenario needs of Pipit's configuration besides what all need. */
 export interface SideConfig {
   readonly app?: Partial<AppInput>;
+  /** Undefined: the one of the side's endpoint, alone. */
+  readonly apps?: readonly BenchApp[];
   readonly server?: Omit<ConfigInput, "app_manager">;
   /** Arguments for Node, for both servers. */
   readonly nodeArgs?: readonly string[];
@@ -78,8 +80,7 @@ function openTarget({ target }: SideOptions): Side {
 }
 
 /** As it comes, all checks on, but for limits that would end the load and what would be in its way. */
-function pipitConfig(port: number, { app, server }: SideConfig): ConfigInput {
-  const { appId, key, secret } = BENCH_APP;
+function pipitConfig(port: number, { app, apps = [BENCH_APP], server }: SideConfig): ConfigInput {
   return {
     port,
     metrics: { enabled: false },
@@ -88,16 +89,14 @@ function pipitConfig(port: number, { app, server }: SideConfig): ConfigInput {
     ...server,
     limits: { commands_per_second: -1, ...server?.limits },
     app_manager: {
-      apps: [
-        {
-          id: appId,
-          key,
-          secret,
-          enable_client_messages: true,
-          max_client_events_per_second: -1,
-          ...app,
-        },
-      ],
+      apps: apps.map(({ appId, key, secret }) => ({
+        id: appId,
+        key,
+        secret,
+        enable_client_messages: true,
+        max_client_events_per_second: -1,
+        ...app,
+      })),
     },
   };
 }
