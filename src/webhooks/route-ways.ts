@@ -27,12 +27,15 @@ interface Kind {
 interface Recent {
   /** By `<app>:<type>`, the newest last. */
   readonly kinds: ReadonlyMap<string, Kind>;
-  /** What came last had come before: it is likely to come again. */
+  /** What came last had come before, or came in numbers: it is likely to come again. */
   readonly isUsual: boolean;
 }
 
 /** Of one partition. Each costs a little with every call. */
 const MOST_KINDS = 8;
+
+/** So many events of each kind are not there by chance. */
+const NUMBERS = 4;
 
 /** `lookUp` does not reject. */
 export function createRouteWays(
@@ -40,10 +43,12 @@ export function createRouteWays(
   matcher: Matcher,
 ): RouteWays {
   const recents = new Map<number, Recent>();
+  /** Of any partition: a guess for those of which nothing is known. */
+  let newest: Recent | undefined;
 
   return {
     async of(partition) {
-      const recent = recents.get(partition);
+      const recent = recents.get(partition) ?? newest;
       if (!recent?.isUsual) return undefined;
       const apps = new Map<string, App>();
       const ways: Way[] = [];
@@ -59,19 +64,21 @@ export function createRouteWays(
     note(partition, events, apps) {
       const before = recents.get(partition)?.kinds ?? new Map<string, Kind>();
       const kinds = new Map(before);
-      let isUsual = events.length > 0;
-      for (const [name, { appId, type }] of kindsOf(events)) {
+      const found = kindsOf(events);
+      const areMany = events.length >= found.size * NUMBERS;
+      let isUsual = found.size <= MOST_KINDS;
+      for (const [name, { appId, type }] of found) {
         const app = apps.get(appId);
         kinds.delete(name);
         if (app && isWebhookEventType(type) && matcher.onAnyChannel(app.settings, type)) {
           kinds.set(name, { appId, type });
-          isUsual &&= before.has(name);
+          isUsual &&= areMany || before.has(name);
         } else {
           isUsual = false;
         }
       }
-      const kept = [...kinds].slice(-MOST_KINDS);
-      recents.set(partition, { kinds: new Map(kept), isUsual });
+      newest = { kinds: new Map([...kinds].slice(-MOST_KINDS)), isUsual };
+      recents.set(partition, newest);
     },
   };
 }

@@ -19,6 +19,8 @@ function setUp(...known: readonly App[]) {
   return {
     apps,
     note: (...events: readonly OutboxEvent[]) => ways.note(3, events, apps),
+    noteOf: (partition: number, ...events: readonly OutboxEvent[]) =>
+      ways.note(partition, events, apps),
     /** `<app>:<type>:<endpoints>` of each way. */
     async told(partition = 3) {
       const found = await ways.of(partition);
@@ -30,20 +32,35 @@ function setUp(...known: readonly App[]) {
 const occupied = event("a", "channel_occupied");
 const vacated = event("a", "channel_vacated");
 
-test("ways are told once what came last had come before, for each partition by itself", async () => {
+test("ways are told once what came last had come before", async () => {
   const { note, told } = setUp(app("a", { webhooks: [endpoint("one"), endpoint("two")] }));
   assert.equal(await told(), undefined);
-  note(occupied, occupied);
+  note(occupied);
   assert.equal(await told(), undefined);
   note(occupied);
   assert.deepEqual(await told(), ["a:channel_occupied:one,two"]);
-  assert.equal(await told(4), undefined);
   note(occupied, vacated);
   assert.equal(await told(), undefined);
   note(vacated);
   assert.deepEqual(await told(), ["a:channel_occupied:one,two", "a:channel_vacated:one,two"]);
-  note();
+});
+
+test("ways are told at once of what came in numbers", async () => {
+  const { note, told } = setUp(app("a", { webhooks: [endpoint("one")] }));
+  note(vacated, occupied, vacated, occupied, vacated, occupied, vacated);
   assert.equal(await told(), undefined);
+  note(...Array.from({ length: 4 }, () => event("a", "cache_miss")));
+  assert.deepEqual((await told())?.at(-1), "a:cache_miss:one");
+});
+
+test("of a partition of which nothing is known the ways of another are told", async () => {
+  const { note, noteOf, told } = setUp(app("a", { webhooks: [endpoint("one")] }));
+  note(occupied);
+  note(occupied);
+  assert.deepEqual(await told(4), ["a:channel_occupied:one"]);
+  noteOf(4, vacated);
+  assert.equal(await told(4), undefined);
+  assert.deepEqual(await told(3), ["a:channel_occupied:one"]);
 });
 
 test("ways are told as the settings of this moment say", async () => {
