@@ -105,7 +105,7 @@ export function checkEvents(events: readonly StreamEvent[]): EventReport {
 
 /** Keys that should not be there any longer once all have gone. */
 export async function leftOver(
-  servers: readonly RedisServer[],
+  servers: readonly Pick<RedisServer, "call">[],
   keyPrefix: string,
 ): Promise<readonly string[]> {
   const each = await Promise.all(servers.map((server) => server.call("KEYS", `${keyPrefix}*`)));

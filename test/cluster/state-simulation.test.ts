@@ -1,35 +1,34 @@
 import assert from "node:assert/strict";
+import { fork } from "node:child_process";
 import { availableParallelism } from "node:os";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { hashSlot } from "../../src/redis/hash-slot.ts";
 import { createKeys } from "../../src/redis/keys.ts";
 import { type RedisCluster, startRedisCluster } from "../support/redis-cluster.ts";
 import { startRedis } from "../support/redis-server.ts";
-import { type Loss, PARTITIONS, type SimulationReport, simulate } from "./state-simulation.ts";
+import type { SimulationRun, SimulationTask } from "./simulation-runs.ts";
+import { type Loss, PARTITIONS, type Simulation, simulate } from "./state-simulation.ts";
+
+const PROGRAM = fileURLToPath(new URL("simulation-runs.ts", import.meta.url));
 
 /** 200 on demand. */
 const SEEDS = Number(process.env.SEEDS ?? 20);
 const OPERATIONS = 5_000;
 const BASE_SEED = Number(process.env.SEED ?? Date.now() % 1_000_000);
-/** Most of the time a run waits. */
-const AT_ONCE = 2 * availableParallelism();
+/** Of these in each process, of which there is one for each core: most of the time a run waits. */
+const AT_ONCE = 4;
 /** Of five runs. */
 const LOSSES: readonly Loss[] = ["none", "none", "none", "flush", "rollback"];
 
 test(`through crashes, zombies, repeated calls and losses the state converges to the truth (SEED=${BASE_SEED})`, async (t) => {
   const server = await startRedis(t);
-  const reports: (SimulationReport & { loss: Loss; seed: number })[] = [];
-  const seeds = Array.from({ length: SEEDS }, (_, n) => n);
-  const runSome = async () => {
-    for (let n = seeds.shift(); n !== undefined; n = seeds.shift()) {
-      const loss = LOSSES[n % LOSSES.length] ?? "none";
-      const seed = BASE_SEED + n;
-      const report = await simulate({ servers: [server] }, { seed, operations: OPERATIONS, loss });
-      reports.push({ ...report, loss, seed });
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, runSome));
+  const runs = Array.from({ length: SEEDS }, (_, n) => {
+    const loss = LOSSES[n % LOSSES.length] ?? "none";
+    return { seed: BASE_SEED + n, operations: OPERATIONS, loss };
+  });
+  const reports = await runAll(t, server.url, runs);
   for (const { seed, loss, problems, anomalies } of reports) {
     assert.deepEqual(problems, [], `seed ${seed}, loss ${loss}`);
     if (loss === "none") assert.deepEqual(anomalies, [], `seed ${seed}`);
@@ -59,6 +58,41 @@ test(`on a Redis Cluster, with a slot that moves meanwhile, it does so too (SEED
   assert.deepEqual(anomalies, [], `seed ${BASE_SEED}`);
   assert.ok(reaped > 0);
 });
+
+/** In as many processes as there are cores. */
+async function runAll(
+  t: TestContext,
+  url: string,
+  runs: readonly Simulation[],
+): Promise<readonly SimulationRun[]> {
+  const processes = availableParallelism();
+  const shares = Array.from({ length: processes }, (_, at) =>
+    // Each has its part of every kind of run.
+    runs.filter((_run, n) => n % processes === at),
+  );
+  const reports = await Promise.all(shares.map((share) => runShare(t, url, share)));
+  return reports.flat().toSorted((a, b) => a.seed - b.seed);
+}
+
+async function runShare(
+  t: TestContext,
+  url: string,
+  runs: readonly Simulation[],
+): Promise<readonly SimulationRun[]> {
+  const child = fork(PROGRAM, { execArgv: ["--import", "tsx"] });
+  t.after(() => child.kill("SIGKILL"));
+  const reports: SimulationRun[] = [];
+  const task: SimulationTask = { url, runs, atOnce: AT_ONCE };
+  child.send(task);
+  await new Promise<void>((resolve, reject) => {
+    child.on("message", (report) => {
+      reports.push(report as SimulationRun);
+      if (reports.length === runs.length) resolve();
+    });
+    child.once("exit", (code) => reject(new Error(`The simulation has ended with ${code}.`)));
+  });
+  return reports;
+}
 
 /** Every partition of the simulation to another master, one after the other. */
 async function moveSlots(cluster: RedisCluster): Promise<void> {

@@ -51,9 +51,11 @@ const FAULTS = { twice: 0.05, lostAnswer: 0.02, lateCopy: 0.02 };
 /** The channel in which not everybody finds room. */
 const SMALL = "presence-0";
 
+export type SimulationServer = Pick<RedisServer, "url" | "call">;
+
 /** Where the simulation runs: one server, or the masters of a Redis Cluster. Losses only on one server. */
 export interface SimulationServers {
-  readonly servers: readonly RedisServer[];
+  readonly servers: readonly SimulationServer[];
   readonly cluster?: readonly RedisEndpoint[];
 }
 
@@ -218,7 +220,7 @@ export async function simulate(
   };
 }
 
-function firstOf(servers: readonly RedisServer[]): RedisServer {
+function firstOf(servers: readonly SimulationServer[]): SimulationServer {
   const [server] = servers;
   if (!server) throw new RangeError("The simulation needs a server.");
   return server;
@@ -230,7 +232,7 @@ async function sweepAll({ redis }: OpenedRedisState): Promise<void> {
 }
 
 /** As FLUSHALL, for one deployment. */
-async function flush(server: RedisServer, keyPrefix: string): Promise<void> {
+async function flush(server: SimulationServer, keyPrefix: string): Promise<void> {
   const script = "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL', key) end";
   await server.call("EVAL", script, 0, `${keyPrefix}*`);
 }
@@ -239,7 +241,7 @@ async function flush(server: RedisServer, keyPrefix: string): Promise<void> {
 type Snapshot = readonly string[];
 
 /** Everything but the streams: what was in them has been delivered. */
-async function takeSnapshot(server: RedisServer, keyPrefix: string): Promise<Snapshot> {
+async function takeSnapshot(server: SimulationServer, keyPrefix: string): Promise<Snapshot> {
   const script = `
     local copy = {}
     for _, key in ipairs(redis.call("KEYS", ARGV[1])) do
@@ -254,7 +256,11 @@ async function takeSnapshot(server: RedisServer, keyPrefix: string): Promise<Sna
   return (await server.call("EVAL", script, 0, `${keyPrefix}*`)) as string[];
 }
 
-async function restore(server: RedisServer, keyPrefix: string, snapshot: Snapshot): Promise<void> {
+async function restore(
+  server: SimulationServer,
+  keyPrefix: string,
+  snapshot: Snapshot,
+): Promise<void> {
   const script = `
     for _, key in ipairs(redis.call("KEYS", ARGV[1])) do
       if string.sub(key, -3) ~= ":ev" then redis.call("DEL", key) end
