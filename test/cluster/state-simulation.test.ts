@@ -59,13 +59,13 @@ test(`on a Redis Cluster, with a slot that moves meanwhile, it does so too (SEED
   assert.ok(reaped > 0);
 });
 
-/** In as many processes as there are cores. */
+/** In as many processes as there are cores, and runs. */
 async function runAll(
   t: TestContext,
   url: string,
   runs: readonly Simulation[],
 ): Promise<readonly SimulationRun[]> {
-  const processes = availableParallelism();
+  const processes = Math.min(availableParallelism(), runs.length);
   const shares = Array.from({ length: processes }, (_, at) =>
     // Each has its part of every kind of run.
     runs.filter((_run, n) => n % processes === at),
