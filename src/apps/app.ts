@@ -1,5 +1,5 @@
 /** An app: a tenant with its own keys, limits, features and webhooks. */
-import type { KeyObject } from "node:crypto";
+import type { SigningKey } from "../protocol/signature.ts";
 import type { WebhookEventType } from "../protocol/webhook-event.ts";
 
 /**
@@ -16,7 +16,7 @@ export interface App {
 /** A key pair. `signingKey` is made once, since making it costs more than a signature. */
 export interface AppKey {
   readonly key: string;
-  readonly signingKey: KeyObject;
+  readonly signingKey: SigningKey;
 }
 
 /** Everything configured for an app. Limits: `Infinity` is unlimited. Sizes are in bytes of UTF-8. */

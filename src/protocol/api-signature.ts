@@ -4,9 +4,9 @@
  * The path is signed as the library wrote it. On its way a proxy may percent-encode it or strip a prefix,
  * and PHP does not sign its own prefix: so each form that the sender may have signed is tried.
  */
-import { hash, type KeyObject } from "node:crypto";
+import { hash } from "node:crypto";
 import { type ApiQuery, percentDecoded } from "./api-query.ts";
-import { isSignedBy } from "./signature.ts";
+import { isSignedBy, type SigningKey } from "./signature.ts";
 
 /** How far a request's clock may be from the server's, either way, in seconds. */
 export const MAX_CLOCK_SKEW_S = 600;
@@ -36,7 +36,7 @@ export function signablePaths(path: string, prefix: string): readonly string[] {
 
 /** Whether the query's signature was made with `key` over one of `paths`. */
 export function isSignedRequest(
-  key: KeyObject,
+  key: SigningKey,
   method: string,
   paths: readonly string[],
   query: ApiQuery,

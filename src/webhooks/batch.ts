@@ -57,7 +57,8 @@ export function attemptHeaders(parts: AttemptHeaders): Record<string, string> {
     "x-pipit-delivery": delivery,
     "x-pipit-attempt": String(attempt),
     "x-pipit-event-ids": events.map((event) => event.id).join(","),
-    ...(endpoint.standardWebhooks && standardHeaders(key.signingKey, delivery, nowMs, body)),
+    ...(endpoint.standardWebhooks &&
+      standardHeaders(key.signingKey.keyObject, delivery, nowMs, body)),
   };
 }
 

@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { inspect } from "node:util";
 import {
   isSignedBy,
+  plainlySigned,
   sign,
   signInContent,
   signingKey,
   splitAuth,
   subscriptionContent,
 } from "../../src/protocol/signature.ts";
+import { randomText, seededSource } from "../support/random-source.ts";
 
 const SECRET_KEY = signingKey("7ad3773142a6692b25b8");
 
@@ -42,6 +45,45 @@ describe("sign", () => {
 
   test("signs text as UTF-8, the same as its bytes", () => {
     assert.equal(sign(SECRET_KEY, "é€😀"), sign(SECRET_KEY, Buffer.from("é€😀")));
+  });
+});
+
+describe("signingKey", () => {
+  test("two digests and the library's HMAC agree on every secret and text", (t) => {
+    const { seed, below } = seededSource(t);
+    const pieces = [
+      "a",
+      "0",
+      "~",
+      "\u0000",
+      "\u007f",
+      "\u0080",
+      "é",
+      "€",
+      "😀",
+      "\ud800",
+      "&k=v\n",
+    ];
+    for (let round = 0; round < 2_000; round++) {
+      // Around the 64 bytes of a block, past which a secret is hashed first.
+      const ascii = "s".repeat(1 + below(130));
+      const secret = below(4) === 0 ? ascii + randomText(below, pieces, 3) : ascii;
+      const key = signingKey(secret);
+      for (let n = 0; n < 3; n++) {
+        const content = randomText(below, pieces, 120);
+        const what = `seed ${seed}: ${JSON.stringify([secret, content])}`;
+        assert.equal(sign(key, content), plainlySigned(key, content), what);
+        assert.equal(sign(key, Buffer.from(content)), plainlySigned(key, content), what);
+      }
+    }
+  });
+
+  test("nothing of the secret is printed", () => {
+    const secret = "a-secret-to-keep";
+    const key = signingKey(secret);
+    assert.deepEqual(Reflect.ownKeys(key), ["keyObject"]);
+    const printed = `${inspect(key, { depth: 9, showHidden: true })} ${JSON.stringify(key)} ${key}`;
+    assert.ok(!printed.includes(secret), printed);
   });
 });
 
