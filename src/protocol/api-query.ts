@@ -2,8 +2,8 @@
  * Reads the query of a signed API request. Source: protocol.md §6.1.
  *
  * The signature covers every parameter but itself: keys in lower case, sorted, values decoded. Libraries
- * send exactly that form with the signature last, so it is sliced out of the query without being built anew
- * (0.1 µs against 1 µs or more); anything else goes the general way, which gives the same for every query.
+ * send exactly that form with the signature last, so for a publish it is cut out of the query by one regular
+ * expression (0.1 µs against 1 µs or more); anything else goes the general way, which gives the same for every query.
  */
 
 /** What the API reads from a query. A field is undefined when the query does not have it. */
@@ -25,40 +25,22 @@ export interface ApiQuery {
 
 type Fields = { -readonly [Name in keyof ApiQuery]: ApiQuery[Name] };
 
-const SIGNATURE_LAST = "&auth_signature=";
-const ENCODED_CHARACTER = /[%+]/;
+/** What libraries send when a request has no parameters of its own. Whatever needs decoding is left to the general way. */
+const SIGNED_ONLY =
+  /^(auth_key=([^&%+]*)&auth_timestamp=([^&%+]*)&auth_version=([^&%+]*)(?:&body_md5=([^&%+]*))?)&auth_signature=([^&%+]*)$/;
 const ARRAY_KEY = /^(.+)\[\d*\]$/;
 
 /** Total: any query gives a result. `query` is as on the wire, without the question mark. */
 export function readApiQuery(query: string): ApiQuery {
-  return readSortedQuery(query) ?? readAnyQuery(query);
-}
-
-/** The query in the form that libraries send, or undefined when it is in any other. */
-function readSortedQuery(query: string): ApiQuery | undefined {
-  const end = query.lastIndexOf(SIGNATURE_LAST);
-  if (end <= 0 || ENCODED_CHARACTER.test(query)) return undefined;
-  const signature = query.slice(end + SIGNATURE_LAST.length);
-  if (signature.includes("&")) return undefined;
-
+  const found = SIGNED_ONLY.exec(query);
+  if (found === null) return readAnyQuery(query);
   const fields = emptyFields(query);
-  let previousKey = "";
-  let start = 0;
-  while (start < end) {
-    const next = query.indexOf("&", start);
-    const equals = query.indexOf("=", start);
-    if (equals === -1 || equals > next) return undefined;
-    const key = query.slice(start, equals);
-    // Strictly growing keys are sorted, unique and none of them empty.
-    if (key <= previousKey || key === "auth_signature") return undefined;
-    if (key.includes("[") || key !== key.toLowerCase()) return undefined;
-    setField(fields, key, query.slice(equals + 1, next));
-    previousKey = key;
-    start = next + 1;
-  }
-  if (start !== end + 1) return undefined; // two ampersands before the signature
-  fields.signedParams = query.slice(0, end);
-  fields.authSignature = signature;
+  fields.signedParams = found[1] ?? "";
+  fields.authKey = found[2];
+  fields.authTimestamp = found[3];
+  fields.authVersion = found[4];
+  fields.bodyMd5 = found[5];
+  fields.authSignature = found[6];
   return fields;
 }
 

@@ -1,17 +1,8 @@
 import assert from "node:assert/strict";
-import { randomInt } from "node:crypto";
 import { test } from "node:test";
+import { pick as pickFrom, seededSource } from "../support/random-source.ts";
 import { endpoint } from "../webhooks/fixtures.ts";
 import { createTestApi, signedQuery, withSubscriptionCount } from "./test-api.ts";
-
-/** The same numbers for the same seed, so that a failure can be run again. */
-function randomSource(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-}
 
 const METHODS = ["GET", "POST", "HEAD", "OPTIONS", "PUT", "DELETE"];
 const PATHS = [
@@ -57,10 +48,8 @@ const BODIES = [
 const VALUES = ["", "user_count", "cache,,user_count", "presence-", "%", "constructor", "1"];
 
 test("any request, signed or not, is answered below 500 with JSON that fits its status", async (t) => {
-  const seed = randomInt(2 ** 32);
-  t.diagnostic(`seed ${seed}`);
-  const below = randomSource(seed);
-  const pick = (from: readonly string[]): string => from[below(from.length)] ?? "";
+  const { seed, below } = seededSource(t);
+  const pick = (from: readonly string[]): string => pickFrom(below, from);
   const mutate = (text: string): string => {
     if (text === "" || below(3) > 0) return text;
     const at = below(text.length);
