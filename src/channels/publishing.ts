@@ -2,8 +2,9 @@
 import { type Adapter, AdapterUnavailableError } from "../adapters/adapter.ts";
 import type { App } from "../apps/app.ts";
 import type { CacheStore } from "../cache/cache-store.ts";
-import { channelKind } from "../protocol/channel-name.ts";
+import { isCachedChannel } from "../protocol/channel-name.ts";
 import { eventFrame } from "../protocol/frame.ts";
+import { jsonString } from "../protocol/json-string.ts";
 import { channelTopic } from "../protocol/topic.ts";
 import type { EventToPublish } from "./channels.ts";
 import type { LocalChannels } from "./local-channels.ts";
@@ -36,7 +37,7 @@ export function createPublishing({
     const waiting: Promise<void>[] = [];
     for (const { channels, eventJson, dataJson } of events) {
       for (const channel of channels) {
-        if (!channelKind(channel).isCached) continue;
+        if (!isCachedChannel(channel)) continue;
         const event = { eventJson, dataJson };
         const cached = cache.set(app.id, channel, event, app.settings.cacheTtlMs);
         if (cached !== undefined) waiting.push(cached);
@@ -50,7 +51,7 @@ export function createPublishing({
     for (const { channels, eventJson, dataJson, exceptSocketId } of events) {
       for (const channel of channels) {
         const topic = channelTopic(app.id, channel);
-        const nameJson = locals.get(topic)?.nameJson ?? JSON.stringify(channel);
+        const nameJson = locals.get(topic)?.nameJson ?? jsonString(channel);
         const frame = eventFrame(eventJson, nameJson, dataJson);
         app.traffic.eventsPublished += 1;
         const published = adapter.publish("event", topic, frame, exceptSocketId);

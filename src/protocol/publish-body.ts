@@ -6,6 +6,7 @@
  */
 import { channelKind, channelNameProblem } from "./channel-name.ts";
 import { isDeeperThan, MAX_JSON_DEPTH } from "./json-depth.ts";
+import { jsonString } from "./json-string.ts";
 import { isSocketId } from "./socket-id.ts";
 import { USER_CHANNEL_PREFIX } from "./topic.ts";
 import { MAX_SIGNED_IN_USER_ID_LENGTH } from "./user-data.ts";
@@ -76,6 +77,7 @@ function readEvent(
   if (Object.hasOwn(body, "__proto__")) return bad(`${at}The event has a key "__proto__".`);
   const { name, channel, channels, data, socket_id, info } = body;
 
+  if (typeof name !== "string") return bad(`${at}"name" is ${typeName(name)}, a string is needed.`);
   const nameProblem = eventNameProblem(name, limits.maxEventNameLength);
   if (nameProblem !== undefined) return bad(at + nameProblem);
 
@@ -95,16 +97,15 @@ function readEvent(
     return bad(`${at}"info" is ${typeName(info)}, a string is needed.`);
   }
   return {
-    eventJson: JSON.stringify(name),
+    eventJson: jsonString(name),
     channels: names,
-    dataJson: JSON.stringify(text),
+    dataJson: jsonString(text),
     exceptSocketId: isSocketId(socket_id) ? socket_id : undefined,
     info: info === "" || info === null ? undefined : info,
   };
 }
 
-function eventNameProblem(name: unknown, maxLength: number): string | undefined {
-  if (typeof name !== "string") return `"name" is ${typeName(name)}, a string is needed.`;
+function eventNameProblem(name: string, maxLength: number): string | undefined {
   if (name === "") return '"name" is empty.';
   if (name.length > maxLength) {
     return `"name" has ${name.length} characters, ${maxLength} are allowed.`;

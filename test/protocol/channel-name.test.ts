@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import * as names from "../../src/protocol/channel-name.ts";
+import { randomText, seededSource } from "../support/random-source.ts";
 
 describe("channelKind", () => {
   for (const kind of names.CHANNEL_KINDS) {
@@ -26,6 +27,21 @@ describe("channelKind", () => {
       assert.equal(names.channelKind(`private-${rest}`).needsAuth, true, rest);
       assert.equal(names.channelKind(`presence-${rest}`).needsAuth, true, rest);
     }
+  });
+});
+
+describe("isCachedChannel", () => {
+  test("says what the kind says, of every name", (t) => {
+    const { seed, below } = seededSource(t);
+    const pieces = ["private-", "presence-", "encrypted-", "cache-", "cache", "-", "x", "Cache-"];
+    let cached = 0;
+    for (let round = 0; round < 10_000; round++) {
+      const name = randomText(below, pieces, 5);
+      const { isCached } = names.channelKind(name);
+      assert.equal(names.isCachedChannel(name), isCached, `seed ${seed}: ${name}`);
+      if (isCached) cached += 1;
+    }
+    assert.ok(cached > 500, "some were cached");
   });
 });
 
