@@ -41,6 +41,7 @@ export function transportSettings(config: Config): TransportSettings {
     trustedProxies: config.trusted_proxies,
     maxFrameBytes: limits.max_frame_kb * KB,
     maxBackpressureBytes: limits.max_backpressure_kb * KB,
+    countsAddresses: unlimited(limits.max_connections_per_address) !== Number.POSITIVE_INFINITY,
     activityTimeoutS: config.activity_timeout_s,
     pongTimeoutS: config.pong_timeout_s,
   };

@@ -14,8 +14,8 @@ export interface Handshake {
   readonly origin: string | undefined;
   /** TLS here, or according to a trusted proxy. */
   readonly isTls: boolean;
-  /** The client's address, taken from a trusted proxy where there is one. For logs and the per-address limit. */
-  readonly address: string;
+  /** The client's address, taken from a trusted proxy where there is one. Needed only where those are counted. */
+  readonly address: string | undefined;
 }
 
 /** One event to publish, checked already. `…Json` parts are JSON encodings; `dataJson` encodes a string. */

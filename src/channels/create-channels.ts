@@ -99,7 +99,7 @@ export function createChannels(parts: ChannelsParts): ChannelsWithCounters {
     const refusal = handshakeRefusal(handshake, app, {
       nodeConnections: connections.size,
       maxNodeConnections: settings.maxConnections,
-      addressConnections: countsAddresses ? connections.countOfAddress(handshake.address) : 0,
+      addressConnections: countsAddresses ? connections.countOfAddress(handshake.address ?? "") : 0,
       maxAddressConnections: settings.maxConnectionsPerAddress,
       appConnections: app === undefined ? 0 : connections.countOfApp(app.id),
       appConnectionsElsewhere: app === undefined ? 0 : parts.connectionsElsewhere(app.id),

@@ -20,6 +20,7 @@ export interface TransportSettings {
   readonly trustedProxies: readonly string[];
   readonly maxFrameBytes: number;
   readonly maxBackpressureBytes: number;
+  readonly countsAddresses: boolean;
   readonly activityTimeoutS: number;
   readonly pongTimeoutS: number;
 }
