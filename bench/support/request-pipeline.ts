@@ -1,6 +1,7 @@
 /** Many requests under way on one keep-alive connection: finished requests out, statuses back in their order. */
 import { connect } from "node:net";
 import type { Endpoint } from "./endpoint.ts";
+import { createStatusReader } from "./status-reader.ts";
 
 export interface RequestPipeline {
   /** Requests that have no answer yet. */
@@ -18,10 +19,6 @@ export interface PipelineEvents {
 
 /** Lent to one socket after the other. */
 const READ_BUFFER = Buffer.allocUnsafe(262_144);
-const HEAD = Buffer.from("HTTP/1.1 ");
-/** `HTTP/1.1 200`: all of an answer that is looked at. */
-const LOOKED_AT_BYTES = HEAD.length + 3;
-
 /** `maxPending`: no more are sent than this, which whoever sends has to see to. */
 export function createRequestPipeline(
   { host, port }: Pick<Endpoint, "host" | "port">,
@@ -33,8 +30,10 @@ export function createRequestPipeline(
   let sent = 0;
   let answered = 0;
   let isClosed = false;
-  /** The last bytes that came, where an answer may have begun. */
-  let rest = Buffer.alloc(0);
+  const read = createStatusReader((status) => {
+    onAnswer(status, dueMs[answered % maxPending] ?? 0);
+    answered += 1;
+  });
 
   const socket = connect({
     host,
@@ -56,21 +55,6 @@ export function createRequestPipeline(
     isClosed = true;
     socket.destroy();
     onLost(sent - answered);
-  }
-
-  /** Looks for the beginnings of answers, and at nothing else of them: bodies here contain no status line. */
-  function read(chunk: Buffer): void {
-    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-    let from = 0;
-    for (;;) {
-      const at = bytes.indexOf(HEAD, from);
-      if (at === -1 || at + LOOKED_AT_BYTES > bytes.length) break;
-      from = at + LOOKED_AT_BYTES;
-      const status = Number(bytes.toString("latin1", at + HEAD.length, from));
-      onAnswer(status, dueMs[answered % maxPending] ?? 0);
-      answered += 1;
-    }
-    rest = Buffer.from(bytes.subarray(Math.max(from, bytes.length - LOOKED_AT_BYTES + 1)));
   }
 
   return {
