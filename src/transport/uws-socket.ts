@@ -1,12 +1,12 @@
 /** One WebSocket as the other rooms see it: writes after the close do nothing. */
 import type { Connection, Socket } from "../connections/connection.ts";
-import { closeReason } from "../protocol/close-code.ts";
+import { CLOSE_CODES, closeReason } from "../protocol/close-code.ts";
 import { errorFrame } from "../protocol/frame.ts";
 import type { Beating } from "./heartbeat.ts";
 import type { WebSocket } from "./uws.ts";
 
-/** Frames that a client may send before its connection is admitted. */
-const MAX_EARLY_FRAMES = 16;
+/** {@link UwsSocket.closedWith} once the bound of unsent bytes was hit: uWebSockets.js is closing the socket. */
+export const TOO_SLOW = -1;
 
 /** What uWebSockets.js carries with a socket: it copies the fields of what it is given, so one field leads to ours. */
 export interface Held {
@@ -19,18 +19,10 @@ export class UwsSocket implements Socket, Beating {
   ws: WebSocket<Held> | undefined;
   connection: Connection | undefined;
   heardAtTick = 0;
-  slot = -1;
-  /** The bound of unsent bytes was hit: uWebSockets.js is closing the socket. */
-  isTooSlow = false;
-  /** The code that we closed with; 0 while we have not. */
+  before: Beating | undefined = undefined;
+  after: Beating | undefined = undefined;
+  /** The code that we closed with, or {@link TOO_SLOW}; 0 while we have not. */
   closedWith = 0;
-  /** Frames that came while the app was being looked up; undefined when there are none. */
-  early: string[] | undefined;
-  readonly #onSilent: (socket: UwsSocket) => void;
-
-  constructor(onSilent: (socket: UwsSocket) => void) {
-    this.#onSilent = onSilent;
-  }
 
   send(frame: string): void {
     if (this.ws === undefined) return;
@@ -69,14 +61,6 @@ export class UwsSocket implements Socket, Beating {
   }
 
   onSilent(): void {
-    this.#onSilent(this);
-  }
-
-  /** Keeps a frame for later; false when there are too many. */
-  keepEarly(frame: string): boolean {
-    this.early ??= [];
-    if (this.early.length >= MAX_EARLY_FRAMES) return false;
-    this.early.push(frame);
-    return true;
+    this.close(CLOSE_CODES.pongTimeout, "No sign of life within the activity timeout.");
   }
 }

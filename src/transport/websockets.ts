@@ -14,7 +14,7 @@ import type {
   us_socket_context_t,
   WebSocket,
 } from "./uws.ts";
-import { type Held, UwsSocket } from "./uws-socket.ts";
+import { type Held, TOO_SLOW, UwsSocket } from "./uws-socket.ts";
 
 export interface WebSocketSettings {
   /** Stands before `/app/{key}`; empty or with a leading slash. */
@@ -37,6 +37,9 @@ export interface WebSocketParts {
   readonly log: Log;
 }
 
+/** Frames that a client may send before its connection is admitted. */
+const MAX_EARLY_FRAMES = 16;
+
 /** What uWebSockets.js gives as the reason when it ends a connection for a frame over the limit. */
 const FRAME_TOO_LARGE = "Received too big message";
 
@@ -50,9 +53,8 @@ export function serveWebSockets(app: TemplatedApp, uws: UwsModule, parts: WebSoc
   /** Of the upgrade under way, which opens the socket before it returns: so the socket need not carry it. */
   let upgrading: Handshake | undefined;
 
-  function onSilent(socket: UwsSocket): void {
-    socket.close(CLOSE_CODES.pongTimeout, "No sign of life within the activity timeout.");
-  }
+  /** Frames that came while the app was being looked up. */
+  const early = new Map<UwsSocket, string[]>();
 
   function upgrade(
     res: HttpResponse,
@@ -60,7 +62,7 @@ export function serveWebSockets(app: TemplatedApp, uws: UwsModule, parts: WebSoc
     context: us_socket_context_t,
     key: string | undefined,
   ): void {
-    const socket = new UwsSocket(onSilent);
+    const socket = new UwsSocket();
     upgrading = key === undefined ? undefined : readHandshake(res, req, key);
     res.upgrade<Held>(
       { socket },
@@ -124,15 +126,25 @@ export function serveWebSockets(app: TemplatedApp, uws: UwsModule, parts: WebSoc
     socket.connection = opened;
     heartbeat.add(socket);
     log.debug({ app_id: opened.app.id, socket_id: opened.socketId }, "connection opened");
-    const { early } = socket;
-    socket.early = undefined;
-    for (const frame of early ?? []) channels.receive(opened, frame);
+    if (early.size === 0) return;
+    const frames = early.get(socket) ?? [];
+    early.delete(socket);
+    for (const frame of frames) channels.receive(opened, frame);
+  }
+
+  /** Keeps a frame for later; false when there are too many. */
+  function keepEarly(socket: UwsSocket, frame: string): boolean {
+    const frames = early.get(socket) ?? [];
+    if (frames.length >= MAX_EARLY_FRAMES) return false;
+    frames.push(frame);
+    early.set(socket, frames);
+    return true;
   }
 
   function message(socket: UwsSocket, bytes: ArrayBuffer, isBinary: boolean): void {
     const { connection } = socket;
     if (connection === undefined) {
-      const isKept = !isBinary && socket.keepEarly(Buffer.from(bytes).toString());
+      const isKept = !isBinary && keepEarly(socket, Buffer.from(bytes).toString());
       if (!isKept) counters.earlyFramesDropped += 1;
       return;
     }
@@ -147,8 +159,9 @@ export function serveWebSockets(app: TemplatedApp, uws: UwsModule, parts: WebSoc
     const { connection } = socket;
     socket.ws = undefined;
     heartbeat.remove(socket);
+    early.delete(socket);
     let code = socket.closedWith || wireCode;
-    if (socket.isTooSlow) {
+    if (code === TOO_SLOW) {
       counters.slowConsumersClosed += 1;
       code = CLOSE_CODES.overCapacity;
     }
@@ -194,7 +207,7 @@ export function serveWebSockets(app: TemplatedApp, uws: UwsModule, parts: WebSoc
       }
     },
     dropped(ws: WebSocket<Held>): void {
-      ws.getUserData().socket.isTooSlow = true;
+      ws.getUserData().socket.closedWith = TOO_SLOW;
     },
     ping(ws: WebSocket<Held>): void {
       ws.getUserData().socket.heardAtTick = heartbeat.tick;

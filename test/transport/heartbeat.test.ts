@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { randomInt } from "node:crypto";
 import { describe, test } from "node:test";
+import { seededRandom } from "../../bench/support/statistics.ts";
 import {
   type Beating,
   backstopTimeoutS,
@@ -17,7 +19,8 @@ interface Listener extends Beating {
 function addSocket(heartbeat: Heartbeat, onPing?: (socket: Listener) => void): Listener {
   const socket: Listener = {
     heardAtTick: 0,
-    slot: -1,
+    before: undefined,
+    after: undefined,
     pings: [],
     silent: [],
     ping() {
@@ -109,13 +112,52 @@ describe("createHeartbeat", () => {
     assert.deepEqual(during.silent, []);
   });
 
+  test("whoever comes, speaks and goes when, it pings and gives up in the same ticks as a look at each socket", (t) => {
+    const seed = randomInt(2 ** 31);
+    t.diagnostic(`seed ${seed}`);
+    const random = seededRandom(seed);
+    const [activityTimeoutS, pongTimeoutS] = [7, 4];
+    const heartbeat = createHeartbeat(activityTimeoutS, pongTimeoutS);
+    const sockets: { listener: Listener; heardAt: number; pings: number[]; silent: number[] }[] =
+      [];
+    const present = new Set<(typeof sockets)[number]>();
+    for (let tick = 1; tick <= 500; tick += 1) {
+      heartbeat.advance();
+      for (const each of present) {
+        const silentTicks = tick - each.heardAt;
+        if (silentTicks === activityTimeoutS) each.pings.push(tick);
+        if (silentTicks !== activityTimeoutS + pongTimeoutS) continue;
+        each.silent.push(tick);
+        present.delete(each);
+      }
+      for (const each of present) {
+        if (random() < 0.1) {
+          each.listener.hear();
+          each.heardAt = tick;
+        } else if (random() < 0.02) {
+          heartbeat.remove(each.listener);
+          present.delete(each);
+        }
+      }
+      if (random() < 0.3) {
+        const each = { listener: addSocket(heartbeat), heardAt: tick, pings: [], silent: [] };
+        sockets.push(each);
+        present.add(each);
+      }
+    }
+    for (const { listener, pings, silent } of sockets) {
+      assert.deepEqual({ pings: listener.pings, silent: listener.silent }, { pings, silent });
+    }
+    assert.ok(sockets.some(({ silent }) => silent.length > 0));
+  });
+
   test("a socket that is closed by its own PING is not put back", () => {
     const heartbeat = createHeartbeat(2, 2);
     const socket = addSocket(heartbeat, (closing) => heartbeat.remove(closing));
     advance(heartbeat, 20);
     assert.deepEqual(socket.pings, [2]);
     assert.deepEqual(socket.silent, []);
-    assert.equal(socket.slot, -1);
+    assert.equal(socket.after, undefined);
   });
 
   test("a socket that is closed while another of its slot is looked at is left alone", () => {
