@@ -96,4 +96,17 @@ describe("requests are taken", () => {
       work(MAX_TURN_MS * 10);
     }
   });
+
+  test("in short turns without watching each of them, and a long one after them is found", async () => {
+    const { api, work, endTurn } = apiInTurns();
+    await publish(api);
+    endTurn();
+    // The beginning of the long one.
+    await publish(api);
+    work(20);
+    assert.equal(await publish(api), 200);
+    work(MAX_TURN_MS + 1);
+    assert.equal(await publish(api), 503);
+    endTurn();
+  });
 });
