@@ -2,7 +2,8 @@
  * The only file that knows prom-client. Rooms keep plain numbers; each becomes a metric whose value is read
  * when somebody scrapes, so nothing runs between scrapes. One registry per server: several live in a process.
  */
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, Gauge, Histogram, type HistogramConfiguration, Registry } from "prom-client";
+import { createHistogramSeries, type HistogramSeries } from "./histogram-series.ts";
 
 /** The values of a metric's labels. Only names from small closed sets: never a channel, socket id, user or URL. */
 export type Labels<Name extends string = string> = Readonly<Record<Name, string>>;
@@ -61,6 +62,30 @@ export interface MetricsRegistryOptions {
   readonly port: () => number;
   /** A metric that cannot be read is left out of the scrape. Called once when that begins. */
   readonly onReadFailure?: (metric: string, error: unknown) => void;
+}
+
+/** Shows what its series have counted. Puts itself into the registers of its configuration. */
+class CountedHistogram extends Histogram {
+  readonly #described: { readonly name: string; readonly help: string };
+  readonly #series: HistogramSeries;
+
+  constructor(configuration: HistogramConfiguration<string>, series: HistogramSeries) {
+    super(configuration);
+    const { name, help } = configuration;
+    this.#described = { name, help };
+    this.#series = series;
+  }
+
+  /** What prom-client reads at a scrape, of every kind of metric; its types do not tell. */
+  getForPromString() {
+    const values = this.#series.samples().map(({ suffix, le, labels, value }) => ({
+      metricName: this.#described.name + suffix,
+      labels: le === undefined ? {} : { le },
+      sharedLabels: labels,
+      value,
+    }));
+    return { ...this.#described, type: "histogram", aggregator: "sum", values };
+  }
 }
 
 export function createMetricsRegistry(options: MetricsRegistryOptions): MetricsRegistry {
@@ -133,11 +158,9 @@ export function createMetricsRegistry(options: MetricsRegistryOptions): MetricsR
     },
 
     createHistogram(metric) {
-      const histogram = new Histogram({
-        ...configuration("histogram", metric),
-        buckets: [...metric.buckets],
-      });
-      return (labels, value) => histogram.observe(labels, value);
+      const series = createHistogramSeries(metric.labels, metric.buckets);
+      new CountedHistogram(configuration("histogram", metric), series);
+      return series.observe;
     },
 
     async text() {
