@@ -22,7 +22,7 @@ import {
 import { createCountingTarget } from "./webhook-target.ts";
 
 /** What lua/write.lua does for webhooks: it puts the event into the outbox, and wakes the dispatcher. */
-const APPEND = /^ {2}if redis\.call\("XLEN", events\).*$|^ {2}redis\.call\("XADD", events.*$/gm;
+const APPEND = /^ {2}if not hasEvents and redis\.call.*$|^ {2}redis\.call\("XADD", events.*$/gm;
 
 /** Writes as they would be if there were no webhooks. */
 function withoutEvents(commands: Commands): Commands {

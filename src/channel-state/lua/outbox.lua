@@ -9,9 +9,11 @@ local function digits(number)
 end
 
 -- The dispatcher drains the stream: it has to be told of the first event alone.
+local hasEvents = false
 local function append(app, channel, kind, json)
   if isRepeat then return end
-  if redis.call("XLEN", events) == 0 then redis.call(publish, wake, "1") end
+  if not hasEvents and redis.call("XLEN", events) == 0 then redis.call(publish, wake, "1") end
+  hasEvents = true
   -- Never trimmed here: that would drop what nobody has acknowledged.
   redis.call("XADD", events, "*", "a", app, "c", channel, "t", kind, "j", json)
 end
