@@ -93,8 +93,9 @@ export interface ChannelState {
   /** The members of a presence channel, empty when there are none. */
   users(appId: string, channel: string): PresenceMembers | Promise<PresenceMembers>;
   /**
-   * What webhooks have told so far of the app's channels in one partition, 0 and up, whose name begins with
-   * `prefix` (empty: all): a channel or member in the grace is still there. Of one moment with its revision.
+   * What webhooks have told so far of the app in one partition, 0 and up: of channels whose name begins with `prefix`
+   * (empty: all), and of all users who are online, since no filter of an endpoint is about them. A channel or member
+   * in the grace is still there. Of one moment with its revision.
    */
   snapshot(
     appId: string,

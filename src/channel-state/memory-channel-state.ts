@@ -112,7 +112,7 @@ export function createMemoryChannelState(parts: MemoryChannelStateParts): Memory
     users: (appId, channel) => new Map(channels.members(appId, channel)),
     snapshot(appId, partition, prefix) {
       if (partition >= partitions) return "no partition";
-      const online = users.told(appId, partition, prefix);
+      const online = users.told(appId, partition);
       const room = maxSnapshotEntries - online.size;
       const found = findTold(channels.records(appId), partition, prefix, room);
       if (!found) return "too many";

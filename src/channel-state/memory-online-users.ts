@@ -11,8 +11,8 @@ export interface OnlineUsers {
   /** Those of `userIds` who are online, a user within the grace included: no return would be announced. */
   watch(appId: string, userIds: readonly string[]): ReadonlySet<string>;
   unwatch(appId: string, userIds: readonly string[]): void;
-  /** Ids of those of whom receivers believe that they are online, by partition and beginning of their channel. */
-  told(appId: string, partition: number, prefix: string): ReadonlySet<string>;
+  /** Ids of those of whom receivers believe that they are online, by the partition of their channel. */
+  told(appId: string, partition: number): ReadonlySet<string>;
   /** The user's leave, taken from the schedule, is due. */
   leaveEnded(user: UserRecord): void;
   /** Users signed in, in the grace, or watched. */
@@ -89,12 +89,10 @@ export function createOnlineUsers(
         dropIfUnused(user);
       }
     },
-    told(appId, partition, prefix) {
+    told(appId, partition) {
       const told = new Set<string>();
       for (const user of users.of(appId).values()) {
-        const isWanted = user.isTold && user.partition === partition;
-        if (isWanted && (USER_CHANNEL_PREFIX + user.userId).startsWith(prefix))
-          told.add(user.userId);
+        if (user.isTold && user.partition === partition) told.add(user.userId);
       }
       return told;
     },

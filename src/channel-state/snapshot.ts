@@ -2,7 +2,7 @@
 
 /**
  * The most channels, members, users and leaves of one page. It is read in one step, which nothing else can interrupt:
- * where there are more, the caller has to ask for a part of the channels.
+ * where there are more, the caller has to ask for a part of the channels. Users who are online count whatever the part.
  */
 export const MAX_SNAPSHOT_ENTRIES = 100_000;
 
@@ -18,7 +18,7 @@ export interface ChannelSnapshot {
    * where a channel has no members.
    */
   readonly channels: ReadonlyMap<string, ReadonlySet<string>>;
-  /** Users of whom webhooks have told that they are online, by the partition of `#server-to-user-<id>`. */
+  /** Users of whom webhooks have told that they are online, by the partition of `#server-to-user-<id>`. Never fewer by a prefix. */
   readonly users: ReadonlySet<string>;
   /** There is no partition with a higher number. */
   readonly isLast: boolean;

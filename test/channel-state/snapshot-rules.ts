@@ -82,11 +82,23 @@ export function snapshotRules(rule: Rule): void {
     state.setUserConnections(APP, "goes", 0, true);
     await opened.advance(WITHIN_GRACE_MS);
     assert.deepEqual(await told(opened), { [userChannel("goes")]: [], [userChannel("stays")]: [] });
-    assert.deepEqual(await told(opened, "room"), {});
     await opened.advance(LEAVE_GRACE_MS);
-    assert.deepEqual(await told(opened, "#"), { [userChannel("stays")]: [] });
+    assert.deepEqual(await told(opened), { [userChannel("stays")]: [] });
     const partition = partitionOf(APP, userChannel("stays"), PARTITIONS_UNDER_TEST);
     assert.deepEqual([...(await taken(opened, partition)).users], ["stays"]);
+  });
+
+  rule("a prefix is about channels: those who are online come whatever it says", async (opened) => {
+    const { state } = opened;
+    state.setSubscriptions(APP, "room-1", 1, false);
+    state.setSubscriptions(APP, "hall-1", 1, false);
+    state.setUserConnections(APP, "7", 1, true);
+    for (const prefix of ["room-", "room-2", "#", userChannel("8")]) {
+      assert.deepEqual(await told(opened, prefix), {
+        ...(prefix === "room-" ? { "room-1": [] } : {}),
+        [userChannel("7")]: [],
+      });
+    }
   });
 
   rule("its revision is the id of the last event decided in the partition", async (opened) => {
@@ -130,6 +142,21 @@ export function snapshotRules(rule: Rule): void {
     const its = partitionOf(APP, crowd, PARTITIONS_UNDER_TEST);
     assert.equal(await state.snapshot(APP, its, "presence-"), "too many");
   });
+
+  rule(
+    "those who are online count against what may be read, whatever the prefix",
+    async (opened) => {
+      const { state } = opened;
+      const partition = partitionOf(APP, "few", PARTITIONS_UNDER_TEST);
+      let many = 0;
+      for (let n = 0; many <= MAX_SNAPSHOT_ENTRIES_UNDER_TEST; n++) {
+        if (partitionOf(APP, userChannel(`u${n}`), PARTITIONS_UNDER_TEST) !== partition) continue;
+        state.setUserConnections(APP, `u${n}`, 1, true);
+        many += 1;
+      }
+      assert.equal(await state.snapshot(APP, partition, "few"), "too many");
+    },
+  );
 
   rule("with the later events it gives the truth, whenever it was taken", async (opened) => {
     const { state } = opened;

@@ -15,7 +15,7 @@
 --       5 most channels, members, users and leaves that are looked at
 -- reply TOO MANY, or OK; then epoch, for how many more ms what comes back after a loss may be missing; after OK
 --       also the last event's place in the stream, the channels with subscriptions, those with members, each
---       with a list of its users, what waits out its grace, as it is called in pending, user channels
+--       with a list of its users, what waits out its grace, as it is called in pending, all user channels
 local meta, pending, events, index, userTotals, announced, users = unpack(KEYS)
 local app, prefix, limit = ARGV[1], ARGV[2], tonumber(ARGV[5])
 local time = redis.call("TIME")
@@ -53,7 +53,7 @@ end
 
 local online = {}
 for _, name in ipairs(redis.call("HKEYS", announced)) do
-  if string.sub(name, 1, 1) == "#" and string.sub(name, 1, #prefix) == prefix then online[#online + 1] = name end
+  if string.sub(name, 1, 1) == "#" then online[#online + 1] = name end
 end
 
 -- The stream stays when its last event is taken out, and keeps this. Where there is none nothing was decided yet.
