@@ -50,9 +50,10 @@ export function createPublishing({
     const waiting: Promise<void>[] = [];
     for (const { channels, eventJson, dataJson, exceptSocketId } of events) {
       for (const channel of channels) {
-        const topic = channelTopic(app.id, channel);
-        const nameJson = locals.get(topic)?.nameJson ?? jsonString(channel);
-        const frame = eventFrame(eventJson, nameJson, dataJson);
+        const asked = channelTopic(app.id, channel);
+        const local = locals.get(asked);
+        const frame = eventFrame(eventJson, local?.nameJson ?? jsonString(channel), dataJson);
+        const topic = local?.topic ?? asked;
         app.traffic.eventsPublished += 1;
         const published = adapter.publish("event", topic, frame, exceptSocketId);
         if (published !== undefined) waiting.push(published);

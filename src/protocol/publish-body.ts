@@ -38,7 +38,8 @@ export interface BodyProblem {
 
 /** The event in the body of `POST events`, or what is wrong with it. `channels` wins over `channel`. */
 export function readPublish(body: unknown, limits: PublishLimits): PublishCommand | BodyProblem {
-  return readEvent(body, limits, "", true);
+  if (!isObject(body)) return bad(`The body is ${typeName(body)}, a JSON object is needed.`);
+  return readEvent(body, limits, true);
 }
 
 /** The events of `POST batch_events` in order, or what is wrong with the first bad one. An empty batch is fine. */
@@ -56,45 +57,43 @@ export function readBatch(
     return bad(`"batch" has ${batch.length} events, ${limits.maxEventBatchSize} are allowed.`);
   }
   const commands: PublishCommand[] = [];
-  for (const [index, event] of batch.entries()) {
-    const command = readEvent(event, limits, `batch[${index}]: `, false);
-    if ("status" in command) return command;
+  for (const event of batch) {
+    const command = isObject(event)
+      ? readEvent(event, limits, false)
+      : bad(`${typeName(event)}, a JSON object is needed.`);
+    if ("status" in command) {
+      return { status: command.status, message: `batch[${commands.length}]: ${command.message}` };
+    }
     commands.push(command);
   }
   return commands;
 }
 
-/** `at` begins each sentence; `takesMany`: `channels` is read too. */
+/** `takesMany`: `channels` is read too. */
 function readEvent(
-  body: unknown,
+  body: Readonly<Record<string, unknown>>,
   limits: PublishLimits,
-  at: string,
   takesMany: boolean,
 ): PublishCommand | BodyProblem {
-  if (!isObject(body)) {
-    return bad(`${at || "The body is "}${typeName(body)}, a JSON object is needed.`);
-  }
-  if (Object.hasOwn(body, "__proto__")) return bad(`${at}The event has a key "__proto__".`);
+  if (Object.hasOwn(body, "__proto__")) return bad('The event has a key "__proto__".');
   const { name, channel, channels, data, socket_id, info } = body;
 
-  if (typeof name !== "string") return bad(`${at}"name" is ${typeName(name)}, a string is needed.`);
+  if (typeof name !== "string") return bad(`"name" is ${typeName(name)}, a string is needed.`);
   const nameProblem = eventNameProblem(name, limits.maxEventNameLength);
-  if (nameProblem !== undefined) return bad(at + nameProblem);
+  if (nameProblem !== undefined) return bad(nameProblem);
 
   const isList = takesMany && channels !== undefined && channels !== null;
   const names = isList ? readChannels(channels, limits) : readChannel(channel, limits);
-  if (typeof names === "string") return bad(at + names);
+  if (typeof names === "string") return bad(names);
 
   const text = readData(data, limits.maxEventPayloadBytes);
-  if (typeof text !== "string") return { status: text.status, message: at + text.message };
+  if (typeof text !== "string") return text;
 
   if (socket_id !== undefined && socket_id !== null && !isSocketId(socket_id)) {
-    return bad(
-      `${at}"socket_id" is ${quoted(socket_id)}, two numbers with a dot between are needed.`,
-    );
+    return bad(`"socket_id" is ${quoted(socket_id)}, two numbers with a dot between are needed.`);
   }
   if (info !== undefined && info !== null && typeof info !== "string") {
-    return bad(`${at}"info" is ${typeName(info)}, a string is needed.`);
+    return bad(`"info" is ${typeName(info)}, a string is needed.`);
   }
   return {
     eventJson: jsonString(name),
