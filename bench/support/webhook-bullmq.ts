@@ -78,6 +78,7 @@ export async function openBullmqSide(
     },
     delivered: () => target.counts.posts,
     posts: () => target.counts.posts,
+    writes: () => 0,
     async close() {
       await worker?.close();
       await target.close();

@@ -1,11 +1,17 @@
 /** The load of the webhook bench: events at a rate, or as many as go, counted until the receiver has them all. */
 import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
+import { DEFAULT_PARTITIONS } from "../../src/protocol/partition.ts";
 import { until } from "../../test/support/until.ts";
 import { type Cost, measureCost } from "./cost.ts";
 import type { WebhookServer, WebhookSide } from "./webhook-side.ts";
 import type { Rate } from "./webhook-task.ts";
 
-export interface Moved extends Cost {
+export interface Wrote extends Cost {
+  /** Undefined where nothing was written but the queue. */
+  readonly eventsPerWrite: number | undefined;
+}
+
+export interface Moved extends Wrote {
   readonly perSecond: number;
   readonly eventsPerPost: number;
 }
@@ -25,7 +31,7 @@ export async function measureMove(
   rate: Rate,
   count: number,
 ): Promise<Moved> {
-  const before = { delivered: side.delivered(), posts: side.posts() };
+  const before = { delivered: side.delivered(), posts: side.posts(), writes: side.writes() };
   const delivered = (): number => side.delivered() - before.delivered;
   const startedMs = performance.now();
   const cost = await measureCost(server, count, async () => {
@@ -35,17 +41,40 @@ export async function measureMove(
   const seconds = (performance.now() - startedMs) / 1_000;
   if (delivered() !== count) throw new Error(`${delivered()} deliveries of ${count} events.`);
   const eventsPerPost = count / (side.posts() - before.posts);
-  return { ...cost, perSecond: count / seconds, eventsPerPost };
+  const eventsPerWrite = perWrite(count, side.writes() - before.writes);
+  return { ...cost, perSecond: count / seconds, eventsPerPost, eventsPerWrite };
 }
 
-/** Adds `count` events, or writes what decides them, of which nobody takes any. */
-export function measureWrites(
+/**
+ * Adds `count` events, or writes what decides them, of which nobody takes any. What a write costs depends on how many
+ * events it decides, so `eventsPerWrite` makes them as many as in a move.
+ */
+export async function measureWrites(
   server: WebhookServer,
   side: WebhookSide,
   rate: Rate,
   count: number,
-): Promise<Cost> {
-  return measureCost(server, count, () => addPaced(side, rate, count, () => count));
+  eventsPerWrite: number | undefined,
+): Promise<Wrote> {
+  const before = side.writes();
+  const cost = await measureCost(server, count, () =>
+    rate === undefined && eventsPerWrite !== undefined
+      ? addInBursts(side, Math.ceil(eventsPerWrite * DEFAULT_PARTITIONS), count)
+      : addPaced(side, rate, count, () => count),
+  );
+  return { ...cost, eventsPerWrite: perWrite(count, side.writes() - before) };
+}
+
+function perWrite(events: number, writes: number): number | undefined {
+  return writes === 0 ? undefined : events / writes;
+}
+
+/** A partition decides what comes in one turn in one write. */
+async function addInBursts(side: WebhookSide, burst: number, count: number): Promise<void> {
+  for (let number = 0; number < count; ) {
+    for (const end = Math.min(number + burst, count); number < end; number += 1) side.add(number);
+    await side.added();
+  }
 }
 
 async function addPaced(

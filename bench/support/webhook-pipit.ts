@@ -24,6 +24,16 @@ import { createCountingTarget } from "./webhook-target.ts";
 /** What lua/write.lua does for webhooks: it puts the event into the outbox, and wakes the dispatcher. */
 const APPEND = /^ {2}if not hasEvents and redis\.call.*$|^ {2}redis\.call\("XADD", events.*$/gm;
 
+function countWrites(commands: Commands, counts: { writes: number }): Commands {
+  return {
+    ...commands,
+    runScript(script, ...rest) {
+      if (script.name === "write") counts.writes += 1;
+      return commands.runScript(script, ...rest);
+    },
+  };
+}
+
 /** Writes as they would be if there were no webhooks. */
 function withoutEvents(commands: Commands): Commands {
   const changed = new Map<Script["lua"], Script>();
@@ -54,8 +64,10 @@ export async function openPipitSide(
   const redis = createRedisConnections({ url: server.url, keyPrefix }, SILENT_LOG, {
     nodeId: nodeName,
   });
+  const written = { writes: 0 };
+  const commands = part === "move" ? redis.commands : withoutEvents(redis.commands);
   const state = createRedisChannelState({
-    redis: part === "move" ? redis : { ...redis, commands: withoutEvents(redis.commands) },
+    redis: { ...redis, commands: countWrites(commands, written) },
     nodeName,
     announce: NOBODY_HEARS,
     now: Date.now,
@@ -105,6 +117,7 @@ export async function openPipitSide(
     },
     delivered: () => target.counts.events,
     posts: () => target.counts.posts,
+    writes: () => written.writes,
     async close() {
       await webhooks.close(0);
       await state.close();

@@ -48,7 +48,7 @@ async function run(task: Task): Promise<Cost> {
       );
     case "writes":
       return alone("writes", undefined, (side) =>
-        measureWrites(server, side, task.rate, task.count),
+        measureWrites(server, side, task.rate, task.count, task.eventsPerWrite),
       );
   }
 }

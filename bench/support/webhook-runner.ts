@@ -3,7 +3,7 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { Cost } from "./cost.ts";
-import type { Moved } from "./webhook-load.ts";
+import type { Moved, Wrote } from "./webhook-load.ts";
 import type { Rate, Task } from "./webhook-task.ts";
 
 export type SideName = "pipit" | "bullmq";
@@ -12,7 +12,7 @@ export interface Runner {
   readonly name: SideName;
   idle(seconds: number): Promise<Cost>;
   move(rate: Rate, count: number, receiver?: string): Promise<Moved>;
-  writes(rate: Rate, count: number): Promise<Cost>;
+  writes(rate: Rate, count: number, eventsPerWrite?: number): Promise<Wrote>;
   close(): void;
 }
 
@@ -40,7 +40,13 @@ export function startRunner(name: SideName, redisUrl: string): Runner {
     name,
     idle: (seconds) => ask({ kind: "idle", seconds }),
     move: (rate, count, receiver) => ask({ kind: "move", rate, count, receiver }),
-    writes: (rate, count) => ask({ kind: "writes", rate, count }),
+    writes: (rate, count, eventsPerWrite) =>
+      ask({
+        kind: "writes",
+        rate,
+        count,
+        ...(eventsPerWrite === undefined ? {} : { eventsPerWrite }),
+      }),
     close: () => child.disconnect(),
   };
 }

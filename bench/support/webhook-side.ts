@@ -15,6 +15,8 @@ export interface WebhookSide {
   delivered(): number;
   /** POSTs that the receiver answered. */
   posts(): number;
+  /** Writes so far that decided events. */
+  writes(): number;
   close(): Promise<void>;
 }
 

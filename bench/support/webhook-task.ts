@@ -9,7 +9,13 @@ export type Rate = number | undefined;
  */
 export type Task =
   | { readonly kind: "idle"; readonly seconds: number }
-  | { readonly kind: "writes"; readonly rate: Rate; readonly count: number }
+  | {
+      readonly kind: "writes";
+      readonly rate: Rate;
+      readonly count: number;
+      /** As many as there were in each while events moved; undefined: as they come. */
+      readonly eventsPerWrite?: number;
+    }
   | {
       readonly kind: "move";
       readonly rate: Rate;
