@@ -20,26 +20,25 @@ export function readStream(reply: unknown, epoch: string, partition: number): Pl
 }
 
 /**
- * An event that was moved on one of the ways, and which: `<number of its way> <place> <json>\0<channel>`. One text,
+ * An event that was moved on one of the ways, and which: `<number of its way> <id> <json>\0<channel>`. One text,
  * since every text of a reply costs a buffer of its own.
  */
 export function readTaken(
   text: unknown,
-  prefix: string,
   ways: readonly Way[],
 ): { readonly at: number; readonly event: OutboxEvent } {
   if (typeof text !== "string") throw unexpected("event");
   const numberEnd = text.indexOf(" ");
-  const placeEnd = text.indexOf(" ", numberEnd + 1);
-  const jsonEnd = text.indexOf("\0", placeEnd + 1);
+  const idEnd = text.indexOf(" ", numberEnd + 1);
+  const jsonEnd = text.indexOf("\0", idEnd + 1);
   const at = Number(text.slice(0, numberEnd)) - 1;
   const way = ways[at];
-  if (placeEnd === -1 || jsonEnd === -1 || !way) throw unexpected("event");
-  const place = text.slice(numberEnd + 1, placeEnd);
-  const json = text.slice(placeEnd + 1, jsonEnd);
-  const decidedMs = Number(place.slice(0, place.indexOf("-")));
+  if (idEnd === -1 || jsonEnd === -1 || !way) throw unexpected("event");
+  const id = text.slice(numberEnd + 1, idEnd);
+  const json = text.slice(idEnd + 1, jsonEnd);
+  const decidedMs = decidedMsOf(id);
   const event = {
-    id: prefix + place,
+    id,
     appId: way.appId,
     channel: text.slice(jsonEnd + 1),
     type: way.type,
@@ -86,7 +85,8 @@ export function readLaneFailure(reply: unknown): LaneFailure | undefined {
 
 /** When the event was decided, epoch ms of Redis: `<epoch>-<partition>-<ms>-<seq>`. */
 export function decidedMsOf(id: string): number {
-  return Number(id.split("-")[2]);
+  const end = id.lastIndexOf("-");
+  return Number(id.slice(id.lastIndexOf("-", end - 1) + 1, end));
 }
 
 /** Redis has answered what our scripts never answer: a guess would lose an event. */

@@ -56,16 +56,15 @@ export function createTaking({ commands, keys, owner, maxQueuedEvents }: TakingP
       ]),
     ]);
     if (reply === -1) return "lost";
-    const [left, epoch, ...texts]: readonly unknown[] = Array.isArray(reply) ? reply : [];
+    const [left, ...texts]: readonly unknown[] = Array.isArray(reply) ? reply : [];
     if (typeof left !== "number") throw unexpected("result of a take");
     const lanes = names.map((name) => ({
       lane: { partition, ...splitLaneName(name) },
       events: [] as OutboxEvent[],
     }));
     const counts = ways.map(() => 0);
-    const prefix = `${String(epoch)}-${partition}-`;
     for (const text of texts) {
-      const { at, event } = readTaken(text, prefix, ways);
+      const { at, event } = readTaken(text, ways);
       counts[at] = (counts[at] ?? 0) + 1;
       for (const number of numbers[at] ?? []) lanes[number]?.events.push(event);
     }

@@ -12,14 +12,14 @@
 -- ARGV  1 owner   2 partition  3 most events of a lane  4 most events to move  5 number of endpoints
 --       6…        `<app>:<endpoint>` of each endpoint, then for each way its app, its type, and the numbers of its
 --                 endpoints, with commas
--- reply -1 another owns the partition; else events left in the source, the epoch, then of each event that was moved
---       `<number of its way> <place> <json>\0<channel>`
+-- reply -1 another owns the partition; else events left in the source, then of each event that was moved
+--       `<number of its way> <id> <json>\0<channel>`
 local lease, source, lanes, holds, meta = unpack(KEYS, 1, 5)
 local owner, partition, maxEvents, most = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local endpoints = tonumber(ARGV[5])
 if redis.call("GET", lease) ~= owner then return -1 end
 local epoch = redis.call("HGET", meta, "#epoch")
-if not epoch or redis.call("EXISTS", holds) == 1 then return { redis.call("XLEN", source), "" } end
+if not epoch or redis.call("EXISTS", holds) == 1 then return { redis.call("XLEN", source) } end
 
 local ways = {}
 for i = 6 + endpoints, #ARGV, 3 do
@@ -41,19 +41,19 @@ local function wayOf(fields)
   return way and way.hasRoom and way
 end
 
-local reply, isTold, prefix = { 0, epoch }, {}, epoch .. "-" .. partition .. "-"
+local reply, isTold, prefix = { 0 }, {}, epoch .. "-" .. partition .. "-"
 for _, entry in ipairs(redis.call("XRANGE", source, "-", "+", "COUNT", most)) do
-  local place, fields = entry[1], entry[2]
+  local id, fields = prefix .. entry[1], entry[2]
   local way = wayOf(fields)
   if not way then break end
   local channel, kind, json = fields[4], fields[6], fields[8]
   for i, lane in ipairs(way.lanes) do
-    redis.call("XADD", lane, "*", "i", prefix .. place, "c", channel, "t", kind, "j", json)
+    redis.call("XADD", lane, "*", "i", id, "c", channel, "t", kind, "j", json)
     if not isTold[lane] then redis.call("SADD", lanes, way.names[i]) end
     isTold[lane] = true
   end
-  reply[#reply + 1] = way.number .. " " .. place .. " " .. json .. "\0" .. channel
+  reply[#reply + 1] = way.number .. " " .. id .. " " .. json .. "\0" .. channel
 end
-reply[1] = redis.call("XLEN", source) - (#reply - 2)
-if #reply > 2 then redis.call("XTRIM", source, "MAXLEN", reply[1]) end
+reply[1] = redis.call("XLEN", source) - (#reply - 1)
+if #reply > 1 then redis.call("XTRIM", source, "MAXLEN", reply[1]) end
 return reply
