@@ -29,6 +29,9 @@ const [scenario] = chooseScenarios(
   options.scenarios.length === 0 ? ["post-events"] : options.scenarios,
 );
 if (scenario === undefined) throw new Error("There is no scenario.");
+if (scenario.quantity === "memory") {
+  throw new Error(`In ${scenario.name} nothing is done: npm run bench:heap tells what it weighs.`);
+}
 execFileSync("npm", ["run", "--silent", "build"], { stdio: "inherit" });
 const profile = await record(scenario);
 const out = options.out ?? `bench/results/flame-${scenario.name}.svg`;
