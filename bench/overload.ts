@@ -24,7 +24,7 @@ import { capacityOf, runOverload } from "./support/overload-load.ts";
 import { overloadProblems } from "./support/overload-problems.ts";
 import { SIDE_OPTIONS } from "./support/sides.ts";
 
-const SHARES = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 2];
+const SHARES = [0.25, 0.5, 0.75, 1, 1.5, 2];
 const SECONDS = 3;
 const ALLOWED_SHARE = 0.8;
 
