@@ -1,5 +1,9 @@
 /** What an endpoint waits for before its next POST: backoff, `Retry-After`, its rate, a window, or somebody's help. */
 import { type Endpoint, isBatch } from "./lanes.ts";
+import type { OutboxEvent } from "./outbox.ts";
+
+/** So many events that were refused alone, with nothing taken between them, are no longer each its own fault. */
+const PROOF_OF_OUTAGE = 3;
 
 /** Nothing can or may be sent to it. */
 export function isStuck({ obstacle, pause }: Endpoint): boolean {
@@ -32,6 +36,16 @@ export function endWaits(endpoint: Endpoint): void {
   endpoint.openAtMs = 0;
   endpoint.retryAtMs = 0;
   for (const entry of endpoint.queue) if (isBatch(entry)) entry.retryAtMs = 0;
+}
+
+/** An event was refused alone, and the endpoint has taken nothing since it was refused first. */
+export function noteRefusedAlone({ refusedAlone }: Endpoint, events: readonly OutboxEvent[]): void {
+  for (const { id } of events) if (refusedAlone.size < PROOF_OF_OUTAGE) refusedAlone.add(id);
+}
+
+/** Whether a refusal is an outage of the endpoint. One and the same event proves none, however often it is refused. */
+export function takesNothing({ refusedAlone }: Endpoint): boolean {
+  return refusedAlone.size >= PROOF_OF_OUTAGE;
 }
 
 /** One that fails is sent one POST at a time. */

@@ -39,7 +39,9 @@ function enqueue(lane: Lane, openAtMs: number): void {
   const othersWait = endpoint.queue.some((entry) => !isBatch(entry));
   endpoint.openAtMs = othersWait ? Math.min(endpoint.openAtMs, openAtMs) : openAtMs;
   lane.place = "waiting";
-  endpoint.queue.push(lane);
+  // While nothing is taken, what was not refused yet finds out sooner whether something is.
+  const at = endpoint.refusedAlone.size === 0 ? -1 : endpoint.queue.findIndex(isBatch);
+  endpoint.queue.splice(at === -1 ? endpoint.queue.length : at, 0, lane);
 }
 
 /** The lane's head is settled, or given back: it waits again if there is more in it. */

@@ -83,6 +83,8 @@ export interface Endpoint {
   gathered: number;
   /** Batches that it took: proof that it is alive. */
   accepted: number;
+  /** Ids of events that were refused alone since it last took a batch: as many as prove that it takes nothing. */
+  readonly refusedAlone: Set<string>;
   /** Nothing is sent before it is resumed or, after a 410, has another url. */
   pause: StoredPause | undefined;
   /** A pause that has ended by another url, and still stands in the outbox. */
@@ -110,6 +112,7 @@ export function createEndpoint(appId: string, id: string): Endpoint {
     openAtMs: 0,
     gathered: 0,
     accepted: 0,
+    refusedAlone: new Set(),
     pause: undefined,
     endedPause: undefined,
     obstacle: undefined,

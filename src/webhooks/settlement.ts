@@ -1,6 +1,7 @@
 /** What an attempt's end does to its batch, its lanes and its endpoint. Source: architecture.md §5, Failure. */
 import { backoffMs } from "./backoff.ts";
 import { type DispatchContext, errorCode } from "./context.ts";
+import { noteRefusedAlone, takesNothing } from "./endpoint-waits.ts";
 import {
   cut,
   dropLeaving,
@@ -10,7 +11,7 @@ import {
   releaseLane,
   requeue,
 } from "./lane-queue.ts";
-import { type Batch, countEvents, type Endpoint, type Part } from "./lanes.ts";
+import { type Batch, countEvents, type Endpoint, eventsOf, type Part } from "./lanes.ts";
 import type { DeathReason, FailResult } from "./outbox.ts";
 import { failureStatus, faultOf, retryAfterMs } from "./outcome.ts";
 import type { Pauses } from "./pauses.ts";
@@ -91,13 +92,27 @@ export function createSettlement(
     return backoffMs(settings.retry, isHurried ? 1 : failures, random);
   }
 
-  async function refused(batch: Batch, endpoint: Endpoint, status: string): Promise<number> {
-    if (countEvents(batch) > 1) {
+  async function refused(
+    batch: Batch,
+    endpoint: Endpoint,
+    answer: Answer,
+    status: string,
+  ): Promise<number> {
+    const tookOthers = endpoint.accepted > (batch.refusedSince ?? endpoint.accepted);
+    const isSeveral = countEvents(batch) > 1;
+    if (!tookOthers && !isSeveral) noteRefusedAlone(endpoint, eventsOf(batch));
+    if (!tookOthers && takesNothing(endpoint)) {
+      const waitMs = backOff(batch, endpoint, answer);
+      // Cut also now: batches that all carry a bad event would else prove for ever that nothing is taken.
+      if (isSeveral) cut(batch, endpoint, now());
+      else requeue(batch, endpoint);
+      return waitMs;
+    }
+    if (isSeveral) {
       cut(batch, endpoint, now());
       return 0;
     }
     batch.refusals += 1;
-    const tookOthers = endpoint.accepted > (batch.refusedSince ?? endpoint.accepted);
     if (batch.refusals >= MAX_REFUSALS && tookOthers) {
       for (const part of batch.parts) {
         const ids = part.events.map((event) => event.id);
@@ -111,6 +126,7 @@ export function createSettlement(
     return waitMs;
   }
 
+  /** Answers in how many ms the batch is tried again, at the earliest. */
   function backOff(batch: Batch, endpoint: Endpoint, answer: Answer): number {
     const nowMs = now();
     // POSTs that were under way together count as one failure.
@@ -126,7 +142,6 @@ export function createSettlement(
       batch.retryAtMs = nowMs + delay(batch.failuresDespiteOthers);
     }
     batch.acceptedBefore = endpoint.accepted;
-    requeue(batch, endpoint);
     return Math.max(endpoint.retryAtMs, endpoint.notBeforeMs, batch.retryAtMs) - nowMs;
   }
 
@@ -137,6 +152,7 @@ export function createSettlement(
       }
       pauses.accepted(endpoint);
       endpoint.accepted += 1;
+      endpoint.refusedAlone.clear();
       endpoint.failures = 0;
       endpoint.retryAtMs = 0;
       const nowMs = now();
@@ -166,8 +182,10 @@ export function createSettlement(
           .map((part) => bookPart(part, () => outbox.fail(part.lane.key, failure), "budget")),
       );
       trim(batch);
-      if (fault === "batch" || isProven) return refused(batch, endpoint, status);
-      return backOff(batch, endpoint, answer);
+      if (fault === "batch" || isProven) return refused(batch, endpoint, answer, status);
+      const waitMs = backOff(batch, endpoint, answer);
+      requeue(batch, endpoint);
+      return waitMs;
     },
     hurry() {
       isHurried = true;

@@ -33,7 +33,10 @@ export interface WebhooksParts {
   readonly after?: After;
 }
 
-/** `paused`: nothing is sent to it until it is resumed. `backing_off`: its last attempt failed. */
+/**
+ * `paused`: nothing is sent to it until it is resumed. `backing_off`: its last attempt failed, or it has refused an
+ * event and taken nothing since.
+ */
 export type EndpointState = "healthy" | "backing_off" | "paused";
 
 /** An endpoint as the metrics see it. Every configured one has a report, and every one with a backlog. */
@@ -237,5 +240,6 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
 
 function stateOf(endpoint: Endpoint): EndpointState {
   if (endpoint.pause !== undefined) return "paused";
-  return endpoint.failures > 0 ? "backing_off" : "healthy";
+  const isFailing = endpoint.failures > 0 || endpoint.refusedAlone.size > 0;
+  return isFailing ? "backing_off" : "healthy";
 }
