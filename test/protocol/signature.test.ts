@@ -101,6 +101,22 @@ describe("isSignedBy", () => {
     }
   });
 
+  test("says what a comparison of the two texts says, whatever came before", (t) => {
+    const { seed, below } = seededSource(t);
+    const pieces = [..."0123456789abcdef", "A", "é", "€", "😀", "\ud800", "\u0161"];
+    for (let round = 0; round < 2_000; round++) {
+      const content = randomText(below, pieces, 20);
+      const right = plainlySigned(SECRET_KEY, content);
+      const at = below(64);
+      const piece = pieces[below(pieces.length)] ?? "";
+      const near = right.slice(0, at) + piece + right.slice(at + 1 + below(2));
+      for (const signature of [near, randomText(below, pieces, 64), right]) {
+        const what = `seed ${seed}: ${JSON.stringify([content, signature])}`;
+        assert.equal(isSignedBy(SECRET_KEY, content, signature), signature === right, what);
+      }
+    }
+  });
+
   test("a signature of another length or alphabet is wrong and throws nothing", () => {
     const [content, signature] = VECTORS[0] ?? ["", ""];
     for (const wrong of [
