@@ -17,7 +17,7 @@ export async function runTwoNodes(
   options: TwoNodesOptions,
 ): Promise<TwoNodesResults> {
   const { command, note, scale, onText } = options;
-  onText(`${note}, with Redis\n`);
+  onText(`${note}, Redis beside the load\n`);
   // After the cores were divided: it shares one with the load, and not with the nodes.
   const redis = await startRedis(undefined);
   try {
@@ -26,7 +26,7 @@ export async function runTwoNodes(
     if (problem !== undefined) throw new Error(`Nobody on the other node wants them: ${problem}.`);
     return {
       command,
-      note: `${note}, with Redis`,
+      note: `${note}, Redis beside the load`,
       redisVersion: await redisVersion(redis),
       quiet,
       scenarios: await measurePlaces(scenarios, redis, options),
