@@ -12,9 +12,10 @@ interface Believed {
   readonly users: readonly string[];
 }
 
-/** The receiver of the page, for the app of the tests. */
-export function receiverCode(port: number, pipitPort: number): string {
+/** The receiver of the page, for the app of the tests. `rereadEveryMs`: as on the page when it is left out. */
+export function receiverCode(port: number, pipitPort: number, rereadEveryMs = 600_000): string {
   return codeBlock(readPage("docs/webhooks.md"), "js", "reconciling-receiver.mjs")
+    .replace("REREAD_EVERY_MS = 600_000", `REREAD_EVERY_MS = ${rereadEveryMs}`)
     .replace("listen(8000", `listen(${port}`)
     .replace('port: "6001"', `port: "${pipitPort}"`)
     .replace('appId: "1"', `appId: "${APP.id}"`)
