@@ -43,11 +43,11 @@ type Subnet = readonly [network: string, prefix: number];
 const ALWAYS_REFUSED: readonly Subnet[] = [
   ["169.254.0.0", 16],
   ["fe80::", 10],
-  // Metadata services outside link-local: Alibaba, Oracle, Azure, AWS and Google over IPv6.
+  // Metadata services outside link-local: Alibaba, Oracle, Azure, all that AWS has over IPv6, and Google.
   ["100.100.100.200", 32],
   ["192.0.0.192", 32],
   ["168.63.129.16", 32],
-  ["fd00:ec2::254", 128],
+  ["fd00:ec2::", 32],
   ["fd20:ce::254", 128],
 ];
 
