@@ -12,6 +12,7 @@ export interface Selection extends LetterChoice {
   readonly all: boolean;
 }
 
+const EXIT_NO = 1;
 const EXIT_OF_SIGNAL = 130;
 
 /** The body that means the selection. Throws CommandFailure unless it says what is meant. */
@@ -52,6 +53,8 @@ export interface Changing {
   /** What each step says besides its cursor. */
   readonly body: Fields;
   readonly total: number | undefined;
+  /** How many events were named by their ids; undefined: they were chosen otherwise. */
+  readonly named?: number;
 }
 
 const DONE = { replay: "replayed", drop: "dropped", move: "moved" } as const;
@@ -70,10 +73,10 @@ export async function changeInSteps(
   });
 }
 
-/** Prints what became of it; the exit code. */
+/** Prints what became of it; the exit code, which is 1 when an event that was named is not there. */
 export function tellChange(
   world: World,
-  { action, endpoint }: Changing,
+  { action, endpoint, named = 0 }: Changing,
   { changed, isInterrupted }: StepsResult,
   isJson: boolean,
 ): number {
@@ -84,7 +87,11 @@ export function tellChange(
     const whose = action === "replay" ? `for ${endpoint}` : `from ${endpoint}`;
     world.out(`${countText(changed, "event")} ${DONE[action]} ${whose}${end}.\n`);
   }
-  return isInterrupted ? EXIT_OF_SIGNAL : 0;
+  if (isInterrupted) return EXIT_OF_SIGNAL;
+  if (changed >= named) return 0;
+  const missing = `${named - changed} of the ${countText(named, "event")} named`;
+  world.err(`pipit: ${missing} not found: no dead letter of ${endpoint} has the id.\n`);
+  return EXIT_NO;
 }
 
 /** Dropping is for good: it is done only when it was confirmed, and says before how much it is about. */

@@ -132,7 +132,8 @@ function addChanges(webhooks: Command, world: World, exit: Exit): void {
       const { client } = ask(world, options);
       const { dead_letters } = await endpointRow(client, endpoint);
       const total = options.all ? dead_letters : undefined;
-      const changing: Changing = { action: "replay", endpoint, body, total };
+      const named = new Set(ids).size;
+      const changing: Changing = { action: "replay", endpoint, body, total, named };
       await change(client, changing, options.json === true);
     });
 
@@ -148,7 +149,8 @@ function addChanges(webhooks: Command, world: World, exit: Exit): void {
       const { dead_letters, backlog } = await endpointRow(client, endpoint);
       const total = isBacklog ? backlog : all ? dead_letters : undefined;
       requireYes(yes, dropped(endpoint, isBacklog, total));
-      await change(client, { action: "drop", endpoint, body, total }, options.json === true);
+      const named = new Set(ids).size;
+      await change(client, { action: "drop", endpoint, body, total, named }, options.json === true);
     });
 
   asking(webhooks, "move <endpoint>")

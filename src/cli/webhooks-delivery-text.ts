@@ -14,8 +14,8 @@ export interface ReceivedDelivery {
   readonly verdict: Verdict;
   /** Undefined: it was handed on to nobody. */
   readonly forwarded: Forwarded | undefined;
-  /** What was answered. */
-  readonly status: number;
+  /** What was answered; undefined: the sender did not wait for it. */
+  readonly status: number | undefined;
 }
 
 /** What is shown of an event. */
@@ -41,7 +41,8 @@ function lines(received: ReceivedDelivery, events: readonly EventFields[]): stri
   } = received;
   const time = new Date(receivedMs).toISOString().slice(11, 23);
   const count = countText(events.length, "event");
-  const head = `${time} ${count}, attempt ${attempt}, delivery ${delivery}, answered ${status}`;
+  const end = status === undefined ? "not answered" : `answered ${status}`;
+  const head = `${time} ${count}, attempt ${attempt}, delivery ${delivery}, ${end}`;
   const shown = events.map((event, at) => `  ${eventLine(event)}  ${ids[at] ?? "no id"}`);
   const judged =
     verdict.refusal === undefined ? "  signature ok" : `  REFUSED. ${printable(verdict.refusal)}`;
@@ -59,7 +60,7 @@ function eventLine({ name, channel, ...rest }: EventFields): string {
 function forwardText(forwarded: Forwarded): string {
   return "status" in forwarded
     ? `handed on: ${forwarded.status}`
-    : `could not be handed on (${forwarded.reason}): does your receiver run?`;
+    : `no answer from your receiver (${forwarded.reason}): does it run?`;
 }
 
 function jsonLine(received: ReceivedDelivery, events: readonly EventFields[]): string {
@@ -72,7 +73,7 @@ function jsonLine(received: ReceivedDelivery, events: readonly EventFields[]): s
     refusal: verdict.refusal ?? null,
     notes: verdict.notes,
     forwarded: forwarded ?? null,
-    answered: status,
+    answered: status ?? null,
   };
   return `${JSON.stringify(line)}\n`;
 }

@@ -18,8 +18,13 @@ const HOP_HEADERS: ReadonlySet<string> = new Set([
   "expect",
 ]);
 
-/** Never rejects. */
-export function forward(url: URL, headers: IncomingHttpHeaders, body: Buffer): Promise<Forwarded> {
+/** Waits for the answer no longer than `gone`, when whoever sent the delivery waits no more. Never rejects. */
+export function forward(
+  url: URL,
+  headers: IncomingHttpHeaders,
+  body: Buffer,
+  gone: AbortSignal,
+): Promise<Forwarded> {
   const kept = Object.entries(headers).filter(([name]) => !HOP_HEADERS.has(name));
   return new Promise((resolve) => {
     const request = url.protocol === "https:" ? httpsRequest : httpRequest;
@@ -29,6 +34,7 @@ export function forward(url: URL, headers: IncomingHttpHeaders, body: Buffer): P
         method: "POST",
         headers: { ...Object.fromEntries(kept), "content-length": body.length },
         timeout: TIMEOUT_MS,
+        signal: gone,
       },
       (response) => {
         response.resume();
@@ -38,6 +44,7 @@ export function forward(url: URL, headers: IncomingHttpHeaders, body: Buffer): P
     );
     sent.on("timeout", () => sent.destroy(new Error(`no answer in ${TIMEOUT_MS / 1_000} s`)));
     sent.on("error", (error) => {
+      if (gone.aborted) return resolve({ reason: "the sender gave up first" });
       const code = "code" in error ? String(error.code) : error.message;
       resolve({ reason: code });
     });

@@ -87,7 +87,9 @@ async function take(
     pairs,
     receivedMs,
   );
-  const forwarded = target && (await forward(target, headers, body));
+  const gone = new AbortController();
+  response.on("close", () => gone.abort());
+  const forwarded = target && (await forward(target, headers, body, gone.signal));
   const status = statusFor(verdict.refusal, forwarded);
   world.out(
     deliveryText(
@@ -99,7 +101,7 @@ async function take(
         body,
         verdict,
         forwarded,
-        status,
+        status: gone.signal.aborted ? undefined : status,
       },
       isJson,
     ),

@@ -90,7 +90,8 @@ function tell(
   isJson: boolean,
 ): void {
   if (!isJson) {
-    world.out(`${type} on ${channel} sent to ${new URL(url).origin}, event id ${id}\n`);
+    const verb = answer.kind === "answered" || answer.kind === "timeout" ? "sent to" : "for";
+    world.out(`${type} on ${channel} ${verb} ${new URL(url).origin}, event id ${id}\n`);
     world.out(`${answerText(answer)}, after ${tookMs} ms\n`);
     return;
   }

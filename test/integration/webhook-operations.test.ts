@@ -92,6 +92,24 @@ test("an operator sees what died, sends one again, drops one, and replays the re
   assert.match(gone.err, /neither waits for endpoint "orders" nor is it among its dead letters/);
 });
 
+test("an event that is named and nowhere is told, with exit code 1, and the others are done", async (t) => {
+  const rig = await createRig(t);
+  const { cli } = rig;
+  await letDie(rig, ["a", "b"]);
+  const { dead_letters } = await cli.json("webhooks", "list", "orders");
+  const [a = "", b = ""] = (dead_letters as { id: string }[]).map(({ id }) => id);
+  const nowhere = a.replace(/\d+$/, "999");
+  const none = await cli.run("webhooks", "replay", "orders", nowhere, nowhere);
+  assert.deepEqual([none.code, none.out], [1, "0 events replayed for orders.\n"]);
+  assert.match(none.err, /1 of the 1 event named not found: no dead letter of orders has the id/);
+  const one = await cli.run("webhooks", "drop", "orders", nowhere, a, "--yes");
+  assert.deepEqual([one.code, one.out], [1, "1 event dropped from orders.\n"]);
+  assert.match(one.err, /1 of the 2 events named not found/);
+  assert.equal((await cli.run("webhooks", "drop", "orders", b, b, "--yes")).code, 0);
+  const chosen = await cli.run("webhooks", "replay", "orders", "--channel", "a");
+  assert.equal(chosen.code, 0, "nobody has said that there is one");
+});
+
 test("a paused endpoint collects, and gets everything when it is resumed", async (t) => {
   const { pipit, cli, receiver } = await createRig(t);
   assert.match((await cli.run("webhooks", "pause", "orders")).out, /^orders is paused/);
@@ -282,6 +300,32 @@ test("listen says so when the receiver behind it is not there", async (t) => {
   assert.match(line.events[0].id, /^0-\d+-\d+-0$/);
 });
 
+test("listen shows a delivery at once that its sender has given up, because the receiver behind does not answer", async (t) => {
+  const receiver = await startReceiver(t, APP);
+  receiver.answer = () => {};
+  const cli = commandLine(t, { app_manager: { apps: [APP] } });
+  const listening = cli.start("webhooks", "listen", "--port", "0", "--forward", receiver.url);
+  const url = await listening.url();
+  const webhooks = [{ id: "here", url, timeout_ms: 300 }];
+  const sender = commandLine(t, { app_manager: { apps: [{ ...APP, webhooks }] } });
+  const sent = await sender.run(
+    "webhooks",
+    "send",
+    "--event",
+    "cache_miss",
+    "--channel",
+    "cache-a",
+  );
+  assert.match(sent.out, /sent to .*\nnot taken: no answer in time/);
+  await until("it is shown", () => listening.output().includes("the sender gave up first"));
+  assert.match(
+    listening.output(),
+    /1 event, attempt 1, .*, not answered\n {2}cache_miss {2}cache-a/,
+  );
+  listening.interrupt();
+  assert.equal((await listening.ended).code, 0);
+});
+
 test("send makes what the real library takes, with the endpoint's headers, for every type of event", async (t) => {
   const receiver = await startReceiver(t, APP);
   const webhooks = [{ id: "here", url: receiver.url, headers: { Authorization: "Bearer x" } }];
@@ -325,7 +369,10 @@ test("send makes what the real library takes, with the endpoint's headers, for e
     "http://169.254.169.254/",
   );
   assert.equal(refused.code, 1);
-  assert.match(refused.out, /not sent: the address is refused/);
+  assert.match(
+    refused.out,
+    /^cache_miss on a for http:\/\/169\.254\.169\.254, event id .*\nnot sent: the address is refused/,
+  );
 });
 
 test("verify takes the secret from the configuration or a variable, and the body from standard input", async (t) => {
