@@ -28,7 +28,7 @@ export const WEBHOOK_METRICS: readonly ServerMetric[] = [
   metricByEndpoint(
     "counter",
     "webhook_events_total",
-    "Webhook events queued for an endpoint, by type.",
+    "Webhook events queued for an endpoint, by type: without those of which the answer of Redis was lost.",
     (endpoint) => samplesBy("type", endpoint.eventsByType),
     "type",
   ),
@@ -60,7 +60,7 @@ export const WEBHOOK_METRICS: readonly ServerMetric[] = [
   metricByEndpoint(
     "counter",
     "webhook_events_dead_lettered_total",
-    "Webhook events moved to an endpoint's dead letters.",
+    "Webhook events moved to an endpoint's dead letters. Once at least: some twice after a node was killed.",
     (endpoint) => endpoint.deadLettered,
   ),
   metricByEndpoint(
@@ -72,7 +72,7 @@ export const WEBHOOK_METRICS: readonly ServerMetric[] = [
   metricByEndpoint(
     "counter",
     "webhook_events_dropped_total",
-    "Webhook events lost for good: dead letters past their number or age.",
+    "Webhook events lost for good: dead letters past their number or age. Once at least: some twice after a node was killed.",
     (endpoint) => endpoint.dropped,
   ),
   metricByEndpoint(
@@ -84,7 +84,7 @@ export const WEBHOOK_METRICS: readonly ServerMetric[] = [
   metricByEndpoint(
     "counter",
     "webhook_events_discarded_total",
-    "Webhook events and dead letters of an endpoint that an operator has dropped.",
+    "Webhook events and dead letters of an endpoint that an operator has dropped. Once at least: some twice after a node was killed.",
     (endpoint) => endpoint.discarded,
   ),
   metricByEndpoint(

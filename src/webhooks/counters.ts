@@ -14,7 +14,7 @@ export interface EndpointCounters {
   dropped: number;
   /** Dead letters put back into a lane by an operator at this node. */
   replayed: number;
-  /** Events that an operator has dropped: dead letters, or what waited. */
+  /** Events of this node's partitions that an operator has dropped: dead letters, or what waited. */
   discarded: number;
 }
 

@@ -78,7 +78,6 @@ export function createOperations(context: DispatchContext, delivery: Delivery): 
 
   function noteDropped(of: EndpointName, events: number): void {
     if (events === 0) return;
-    countersOf(of).discarded += events;
     const fields = { app_id: of.appId, endpoint: of.endpointId, events };
     log.warn(fields, "webhook events dropped by an operator");
   }

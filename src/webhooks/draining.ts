@@ -57,8 +57,11 @@ export function createDrain(
       if (routes.length === 0) return "drained";
       const result = await outbox.route(partition, heldApp, routes, delivery.underWay);
       if (result === "lost") return "lost";
-      for (const loss of result.losses) results.book(loss);
-      results.announce(partition, events.slice(0, routes.length), routes, chosen.apps);
+      for (const lane of result.pushedOut) delivery.pushedOut(lane);
+      // What was read may have been forgotten in between, and is then read and told of anew.
+      if (result.enqueued > 0) {
+        results.announce(partition, events.slice(0, routes.length), routes, chosen.apps);
+      }
       if (heldApp === undefined) choice.ways.note(partition, events, chosen.apps);
       else if (result.left === 0) choice.released(heldApp);
       if (result.left === 0 || stopAt !== -1 || isLeaving()) return "drained";

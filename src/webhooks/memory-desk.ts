@@ -1,7 +1,7 @@
 /** What operators do with the outbox of a node that is alone. An event's place is its id. */
 import { partitionOfEventId } from "./event-id.ts";
 import type { MemoryLanes } from "./memory-lanes.ts";
-import type { DeadLetter, LaneKey, OutboxEvent } from "./outbox.ts";
+import type { DeadLetter, LaneKey, Loss, OutboxEvent } from "./outbox.ts";
 import type { Entry, OutboxDesk } from "./outbox-desk.ts";
 import type { Now } from "./timer.ts";
 
@@ -10,11 +10,13 @@ export interface MemoryDeskParts {
   readonly lanes: MemoryLanes;
   /** The lane was changed: its dispatcher is to be told. */
   readonly onTouched: (lane: LaneKey) => void;
+  /** Told of what is dropped. */
+  readonly book: (loss: Loss) => void;
   readonly now: Now;
 }
 
 export function createMemoryDesk(parts: MemoryDeskParts): OutboxDesk {
-  const { partitions, lanes, onTouched, now } = parts;
+  const { partitions, lanes, onTouched, book, now } = parts;
 
   function lettersOf({ partition, appId, endpointId }: LaneKey): DeadLetter[] {
     return lanes
@@ -77,9 +79,10 @@ export function createMemoryDesk(parts: MemoryDeskParts): OutboxDesk {
     },
     drop(lane, box, entries) {
       const ids = new Set(entries.map(({ id }) => id));
-      if (box === "dead") return lanes.takeLetters(lane, ids);
-      const dropped = lanes.takeEvents(lane, ids);
-      if (dropped > 0) onTouched(lane);
+      const isLane = box === "waiting";
+      const dropped = isLane ? lanes.takeEvents(lane, ids) : lanes.takeLetters(lane, ids);
+      if (dropped > 0) book({ ...lane, reason: "operator", buried: 0, dropped });
+      if (isLane && dropped > 0) onTouched(lane);
       return dropped;
     },
     move(lane, box, to, entries) {

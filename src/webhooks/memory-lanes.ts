@@ -49,7 +49,8 @@ export const MAX_BURIED_AT_ONCE = 500;
 /** The parts of `Outbox` that concern lanes, all answered at once. See there. */
 export interface MemoryLanes {
   readonly maxQueuedBytes: number;
-  push(lane: LaneKey, event: OutboxEvent, underWay: UnderWay, losses: Loss[]): void;
+  /** Answers the lanes whose oldest events gave way. */
+  push(lane: LaneKey, event: OutboxEvent, underWay: UnderWay): readonly LaneKey[];
   ofPartition(partition: number): LaneKey[];
   head(lane: LaneKey, maxEvents: number, maxBytes: number): Head;
   settle(lane: LaneKey, ids: readonly string[]): "settled";
@@ -58,7 +59,7 @@ export interface MemoryLanes {
   renew(appId: string, endpointId: string): void;
   backlogs(): Backlog[];
   deadLetters(appId: string, endpointId: string, offset: number, limit: number): DeadLetter[];
-  expireDeadLetters(): Loss[];
+  expireDeadLetters(): void;
   /** The oldest `count` events of a lane. */
   waiting(lane: LaneKey, count: number): OutboxEvent[];
   length(lane: LaneKey): number;
@@ -75,7 +76,12 @@ export interface MemoryLanes {
   failing(appId: string, endpointId: string): LaneFailure | undefined;
 }
 
-export function createMemoryLanes(bounds: LaneBounds, now: Now): MemoryLanes {
+/** `book` is told of all that is given up. */
+export function createMemoryLanes(
+  bounds: LaneBounds,
+  now: Now,
+  book: (loss: Loss) => void,
+): MemoryLanes {
   const { maxQueuedEvents, maxQueuedBytes = MAX_QUEUED_BYTES } = bounds;
   const endpoints = new Map<string, MemoryEndpoint>();
 
@@ -102,20 +108,24 @@ export function createMemoryLanes(bounds: LaneBounds, now: Now): MemoryLanes {
     const { endpoint, lane } = found;
     const taken = takeOut(endpoint, lane, new Set(ids));
     const dropped = keepDead(endpoint, lane, taken, reason, now());
+    if (taken.length > 0) book({ ...key, reason, buried: taken.length, dropped });
     return { buried: taken.map((event) => event.id), dropped };
   }
 
   return {
     maxQueuedBytes,
-    push(key, event, underWay, losses) {
+    push(key, event, underWay) {
+      const pushedOut: LaneKey[] = [];
       const endpoint = endpointOf(key.appId, key.endpointId);
       append(endpoint, key, event);
       while (endpoint.events > maxQueuedEvents || endpoint.bytes > maxQueuedBytes) {
         const oldest = takeOldest(endpoint, underWay);
         if (!oldest) break;
         const dropped = keepDead(endpoint, oldest.lane, [oldest.event], "overflow", now());
-        losses.push({ ...oldest.lane.key, buried: 1, dropped });
+        book({ ...oldest.lane.key, reason: "overflow", buried: 1, dropped });
+        pushedOut.push(oldest.lane.key);
       }
+      return pushedOut;
     },
     ofPartition(partition) {
       const keys: LaneKey[] = [];
@@ -184,14 +194,20 @@ export function createMemoryLanes(bounds: LaneBounds, now: Now): MemoryLanes {
     deadLetters: (appId, endpointId, offset, limit) =>
       endpoints.get(endpointName(appId, endpointId))?.dead.list(offset, limit) ?? [],
     expireDeadLetters() {
-      const losses: Loss[] = [];
       for (const [name, endpoint] of endpoints) {
         const { appId, endpointId, dead } = endpoint;
         const dropped = dead.expire(now() - bounds.maxDeadLetterAgeMs);
-        if (dropped > 0) losses.push({ partition: 0, appId, endpointId, buried: 0, dropped });
+        const loss = {
+          partition: 0,
+          appId,
+          endpointId,
+          reason: "age",
+          buried: 0,
+          dropped,
+        } as const;
+        if (dropped > 0) book(loss);
         if (endpoint.events === 0 && dead.length === 0) endpoints.delete(name);
       }
-      return losses;
     },
     waiting: (key, count) => find(key)?.lane.events.peek(count) ?? [],
     length: (key) => find(key)?.lane.events.length ?? 0,

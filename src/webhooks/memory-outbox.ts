@@ -4,7 +4,7 @@ import { createFifo, type Fifo } from "./fifo.ts";
 import { createMemoryControls } from "./memory-controls.ts";
 import { createMemoryDesk } from "./memory-desk.ts";
 import { createMemoryLanes, type LaneBounds, type MemoryLanes } from "./memory-lanes.ts";
-import type { Backlogs, Loss, OutboxEvent, Route, UnderWay } from "./outbox.ts";
+import type { Backlogs, LaneKey, Loss, OutboxEvent } from "./outbox.ts";
 import type { Now } from "./timer.ts";
 import type { WholeOutbox } from "./whole-outbox.ts";
 
@@ -19,10 +19,17 @@ export interface MemoryOutboxParts {
 
 /** Nobody else can own a partition, so a claim is `new` once and never lost. */
 export function createMemoryOutbox({ events, sweep, now, bounds }: MemoryOutboxParts): WholeOutbox {
-  const lanes: MemoryLanes = createMemoryLanes(bounds, now);
+  let book: ((loss: Loss) => void) | undefined;
+  const lanes: MemoryLanes = createMemoryLanes(bounds, now, (loss) => book?.(loss));
   const { partitions } = events;
   const controls = createMemoryControls();
-  const desk = createMemoryDesk({ partitions, lanes, onTouched: controls.tellTouched, now });
+  const desk = createMemoryDesk({
+    partitions,
+    lanes,
+    onTouched: controls.tellTouched,
+    book: (loss) => book?.(loss),
+    now,
+  });
   const claimed = new Set<number>();
   const held = Array.from({ length: events.partitions }, () => new Map<string, Fifo>());
 
@@ -32,7 +39,7 @@ export function createMemoryOutbox({ events, sweep, now, bounds }: MemoryOutboxP
     return held[partition] ?? new Map();
   }
 
-  function hold(event: OutboxEvent, partition: number, losses: Loss[]): void {
+  function hold(event: OutboxEvent, partition: number): void {
     const apps = holdOf(partition);
     let waiting = apps.get(event.appId);
     if (!waiting) {
@@ -46,20 +53,8 @@ export function createMemoryOutbox({ events, sweep, now, bounds }: MemoryOutboxP
       dropped += 1;
     }
     if (dropped === 0) return;
-    losses.push({ partition, appId: event.appId, endpointId: undefined, buried: 0, dropped });
-  }
-
-  function place(
-    event: OutboxEvent,
-    partition: number,
-    route: Route,
-    underWay: UnderWay,
-    losses: Loss[],
-  ): void {
-    if (!route.endpointIds) return hold(event, partition, losses);
-    for (const endpointId of route.endpointIds) {
-      lanes.push({ partition, appId: event.appId, endpointId }, event, underWay, losses);
-    }
+    const { appId } = event;
+    book?.({ partition, appId, endpointId: undefined, reason: "overflow", buried: 0, dropped });
   }
 
   function backlogs(): Backlogs {
@@ -83,7 +78,10 @@ export function createMemoryOutbox({ events, sweep, now, bounds }: MemoryOutboxP
     isDurable: false,
     desk,
     controls,
-    listen: events.listen,
+    listen(wake, listener) {
+      book = listener;
+      events.listen(wake);
+    },
     enlist: () => all,
     resign() {},
     claim(partition) {
@@ -103,27 +101,26 @@ export function createMemoryOutbox({ events, sweep, now, bounds }: MemoryOutboxP
     route(partition, heldApp, routes, underWay) {
       const apps = holdOf(partition);
       const source = heldApp === undefined ? events.stream(partition) : apps.get(heldApp);
-      if (!source) return { left: 0, losses: [] };
-      const losses: Loss[] = [];
+      if (!source) return { left: 0, enqueued: 0, pushedOut: [] };
+      const pushedOut: LaneKey[] = [];
+      let enqueued = 0;
       const byId = new Map(routes.map((route) => [route.id, route]));
       // What is held on stays where it is: taking it out would put it behind its followers.
       if (heldApp !== undefined) {
         for (const route of routes) if (!route.endpointIds) byId.delete(route.id);
       }
       for (const event of source.remove(new Set(byId.keys()))) {
-        const route = byId.get(event.id);
-        if (!route) continue;
-        const mustWait = heldApp === undefined && apps.has(event.appId);
-        place(
-          event,
-          partition,
-          mustWait ? { id: event.id, endpointIds: undefined } : route,
-          underWay,
-          losses,
-        );
+        const { appId, id } = event;
+        const mustWait = heldApp === undefined && apps.has(appId);
+        const endpointIds = mustWait ? undefined : byId.get(id)?.endpointIds;
+        if (!endpointIds) hold(event, partition);
+        for (const endpointId of endpointIds ?? []) {
+          pushedOut.push(...lanes.push({ partition, appId, endpointId }, event, underWay));
+          enqueued += 1;
+        }
       }
       if (heldApp !== undefined && source.length === 0) apps.delete(heldApp);
-      return { left: source.length, losses };
+      return { left: source.length, enqueued, pushedOut };
     },
     lanes: lanes.ofPartition,
     head: lanes.head,

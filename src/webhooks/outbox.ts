@@ -58,17 +58,24 @@ export type UnderWay = (lane: LaneKey) => number;
 export interface RouteResult {
   /** Events that still wait in the source. The caller goes on until it is 0. */
   readonly left: number;
-  readonly losses: readonly Loss[];
+  /** How many were put into lanes, counted in each; 0: none was there any more to be moved. */
+  readonly enqueued: number;
+  /** Lanes whose oldest events a bound has pushed out. */
+  readonly pushedOut: readonly LaneKey[];
 }
 
-/** What a bound pushed out. `endpointId` undefined: of an app's holding lane, which has no dead letters. */
+/** `age`: dead letters that were too old. `operator`: somebody has dropped them. */
+export type LossReason = DeathReason | "age" | "operator";
+
+/** Events that were given up. `endpointId` undefined: of an app's holding lane, which has no dead letters. */
 export interface Loss {
   readonly partition: number;
   readonly appId: string;
   readonly endpointId: string | undefined;
+  readonly reason: LossReason;
   /** Moved to the endpoint's dead letters. */
   readonly buried: number;
-  /** Gone for good: out of the dead letters, or of a holding lane. */
+  /** Gone for good. */
   readonly dropped: number;
 }
 
@@ -127,8 +134,12 @@ export interface Outbox {
   readonly partitions: number;
   /** What waits outlives this process: a stop leaves it to other nodes. */
   readonly isDurable: boolean;
-  /** From now on `wake` is called, never in the caller's turn, for a partition with new or newly due work. */
-  listen(wake: (partition: number) => void): void | Promise<void>;
+  /**
+   * From now on `wake` is called, never in the caller's turn, for a partition with new or newly due work, and `book`
+   * for whatever is given up: at once, or, by a driver whose answers may be lost, with the next claim. It may be told
+   * twice of the same after a node was killed, but of none never.
+   */
+  listen(wake: (partition: number) => void, book: (loss: Loss) => void): void | Promise<void>;
   /**
    * Says that this node dispatches; answers the partitions that it should own among all nodes that do. Called
    * again every 2 s, before the claims. One that it owns and should not it releases once nothing is under way.
@@ -198,7 +209,7 @@ export interface Outbox {
     limit: number,
   ): readonly DeadLetter[] | Promise<readonly DeadLetter[]>;
   /** Drops dead letters that are too old. Called every 2 s. */
-  expireDeadLetters(): readonly Loss[] | Promise<readonly Loss[]>;
+  expireDeadLetters(): void | Promise<void>;
   close(): void | Promise<void>;
 }
 

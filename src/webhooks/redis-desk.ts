@@ -16,8 +16,8 @@ const script = (verb: string, numberOfKeys: number) =>
 
 /** dead, deads, lane, lanes, tries, touched */
 const REPLAY = script("replay", 6);
-/** stream, names, tries, touched */
-const DROP = script("drop", 4);
+/** stream, names, tries, touched, losses */
+const DROP = script("drop", 5);
 /** source, target, names, tries, touched */
 const MOVE = script("move", 5);
 
@@ -113,7 +113,7 @@ export function createRedisDesk(parts: RedisDeskParts): OutboxDesk {
       const { partition } = lane;
       const scriptKeys = [
         streamOf(lane, box),
-        ...[NAMES[box], "try", "touched"].map((name) => keys.key(partition, name)),
+        ...[NAMES[box], "try", "touched", "losses"].map((name) => keys.key(partition, name)),
       ];
       const { changed } = await reach(partition, () =>
         inPortions(entries, async (places) => {

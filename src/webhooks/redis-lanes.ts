@@ -19,10 +19,10 @@ const script = (verb: string, numberOfKeys: number) =>
 const SETTLE = script("settle", 4);
 /** lease, lane, tries */
 const FAIL = script("fail", 3);
-/** lease, lane, lanes, tries, dead, deads */
-const BURY = script("bury", 6);
-/** lease, dead, deads */
-const EXPIRE = script("expire", 3);
+/** lease, lane, lanes, tries, dead, deads, losses */
+const BURY = script("bury", 7);
+/** lease, dead, deads, losses */
+const EXPIRE = script("expire", 4);
 /** lane, dead */
 const BACKLOG = script("backlog", 2);
 
@@ -108,7 +108,7 @@ export function createRedisLanes(parts: RedisLanesParts): RedisLanes {
     },
     async bury(lane, ids, reason, status) {
       if (ids.length === 0) return { buried: [], dropped: 0 };
-      const all = keysOf(lane, "disp", "q", "lanes", "try", "dead", "deads");
+      const all = keysOf(lane, "disp", "q", "lanes", "try", "dead", "deads", "losses");
       const how = [reason, status, maxDeadLetters, MAX_BURIED_AT_ONCE];
       const reply = await commands.runScript(BURY, all, [owner, nameOf(lane), ...how, ...ids]);
       if (reply === -1) return "lost";
@@ -131,12 +131,11 @@ export function createRedisLanes(parts: RedisLanesParts): RedisLanes {
       return readDeadLetters(reply, lane.appId).map(({ letter }) => letter);
     },
     async expire(lane) {
-      const reply = await commands.runScript(EXPIRE, keysOf(lane, "disp", "dead", "deads"), [
-        owner,
-        nameOf(lane),
-        maxDeadLetterAgeMs,
-        EXPIRED_AT_ONCE,
-      ]);
+      const reply = await commands.runScript(
+        EXPIRE,
+        keysOf(lane, "disp", "dead", "deads", "losses"),
+        [owner, nameOf(lane), maxDeadLetterAgeMs, EXPIRED_AT_ONCE],
+      );
       const dropped = number(reply);
       return dropped === -1 ? "lost" : dropped;
     },

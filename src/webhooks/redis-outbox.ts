@@ -7,6 +7,7 @@
  *     {t}:hold:<app>             events whose route is not known   {t}:holds   set of those apps
  *     {t}:dead:<app>:<endpoint>  dead letters                      {t}:deads   set of those endpoints
  *     {t}:try                    hash, failures of each lane since it last settled
+ *     {t}:losses                 hash of what was given up and not yet booked for good, see redis-losses.ts
  *     {t}:touched                set of lanes that an operator has changed, until their dispatcher knows
  *     {t}:disp                   lease of the dispatcher           {t}:wake    topic that wakes it
  *     {t0}:dispatchers           zset, in partition 0, on a Redis Cluster in each: the dispatchers that are alive
@@ -23,7 +24,6 @@ import {
   type DeathReason,
   type FailResult,
   type LaneKey,
-  type Loss,
   OutboxUnavailableError,
 } from "./outbox.ts";
 import { createRedisBacklogs } from "./redis-backlogs.ts";
@@ -31,6 +31,7 @@ import { createRedisControls } from "./redis-controls.ts";
 import { createRedisDesk } from "./redis-desk.ts";
 import { createLaneCache, LANE_CACHE_BOUNDS, type LaneCacheBounds } from "./redis-lane-cache.ts";
 import { createRedisLanes, type RedisLanes } from "./redis-lanes.ts";
+import { createRedisLosses } from "./redis-losses.ts";
 import { createOwners, LEASE_MS } from "./redis-owners.ts";
 import { createRouting, splitLaneName } from "./redis-routing.ts";
 import { createRedisSources } from "./redis-sources.ts";
@@ -95,6 +96,7 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
     maxDeadLetters,
     maxDeadLetterAgeMs,
   });
+  const losses = createRedisLosses({ commands, keys, owner, now });
   const owners = createOwners({
     commands,
     keys,
@@ -104,6 +106,7 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
     onTouched(partition, names) {
       for (const name of names) touched({ partition, ...splitLaneName(name) });
     },
+    onLosses: losses.told,
   });
   const cache = createLaneCache(lanes.read, parts.cacheBounds ?? LANE_CACHE_BOUNDS);
   const backlogs = createRedisBacklogs(commands, keys, lanes);
@@ -179,6 +182,15 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
     forget(partition);
   }
 
+  /** What is not written off now is so later, or counted once more by the next owner. */
+  async function writeOff(partition: number, call: (partition: number) => Promise<void>) {
+    try {
+      await reach(partition, () => call(partition));
+    } catch (error) {
+      if (!(error instanceof OutboxUnavailableError)) throw error;
+    }
+  }
+
   function forget(partition: number): void {
     sources.forget(partition);
     cache.forgetPartition(partition);
@@ -227,8 +239,9 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
         return cache.counters.evictions;
       },
     },
-    listen(listener) {
+    listen(listener, book) {
       wake = listener;
+      losses.listen(book);
     },
     async enlist() {
       const wanted = await reach(0, owners.enlist);
@@ -244,10 +257,12 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
       const claim = await reach(partition, () => owners.claim(partition));
       if (claim !== "mine") forget(partition);
       if (claim === "new") counters.claims += 1;
+      if (claim !== "lost") await writeOff(partition, losses.writeOffOld);
       return claim;
     },
     async release(partition) {
       forget(partition);
+      await writeOff(partition, losses.writeOffAll);
       await reach(partition, () => owners.release(partition));
     },
     async sweep(partition) {
@@ -295,16 +310,12 @@ export function createRedisOutbox(parts: RedisOutboxParts): RedisOutbox {
       // One partition a call: a week is not missed by the minutes that a round takes.
       const owned = owners.owned();
       const partition = owned.find((each) => each > lastExpired) ?? owned[0];
-      if (partition === undefined) return [];
+      if (partition === undefined) return;
       lastExpired = partition;
-      const losses: Loss[] = [];
       for (const name of await reach(partition, () => backlogs.members(partition, "deads"))) {
         const lane = { partition, ...splitLaneName(name) };
-        const dropped = await change(partition, () => lanes.expire(lane));
-        if (dropped === "lost") break;
-        if (dropped > 0) losses.push({ ...lane, buried: 0, dropped });
+        if ((await change(partition, () => lanes.expire(lane))) === "lost") return;
       }
-      return losses;
     },
     close() {
       wake = undefined;

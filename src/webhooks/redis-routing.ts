@@ -2,7 +2,7 @@
 import type { Commands } from "../redis/commands.ts";
 import type { Keys } from "../redis/keys.ts";
 import { loadScript } from "../redis/script.ts";
-import type { LaneKey, Loss, OutboxEvent, Route, UnderWay } from "./outbox.ts";
+import type { LaneKey, OutboxEvent, Route, RouteResult, UnderWay } from "./outbox.ts";
 import { type Placed, unexpected } from "./redis-entries.ts";
 
 /** lease, source, lanes, holds, deads, tries, and as many again as the events need */
@@ -23,11 +23,9 @@ export interface Placement {
   readonly placed: Placed;
 }
 
-export interface Routed {
-  readonly left: number;
+export interface Routed extends RouteResult {
   /** Every event went where it should: nothing was held instead, or moved before. */
   readonly isAsAsked: boolean;
-  readonly losses: readonly Loss[];
 }
 
 export type MoveEvents = (
@@ -76,6 +74,7 @@ export function createRouting(parts: RoutingParts): MoveEvents {
       ...names.map((name) => key("q", name)),
       ...names.map((name) => key("dead", name)),
       key("meta"),
+      key("losses"),
     ];
     const reply = await commands.runScript({ ...ROUTE, numberOfKeys: all.length }, all, [
       owner,
@@ -92,15 +91,13 @@ export function createRouting(parts: RoutingParts): MoveEvents {
     if (reply === -1) return "lost";
     const [left, enqueued, ...hits] = readNumbers(reply);
     if (left === undefined || enqueued === undefined) throw unexpected("result of a route");
-    const losses: Loss[] = [];
+    const pushedOut: LaneKey[] = [];
     for (let i = 0; i < hits.length; i += 3) {
-      const [number = 0, buried = 0, dropped = 0] = hits.slice(i, i + 3);
-      const lane = number < 0 ? names[-number - 1] : undefined;
-      const { appId, endpointId } = lane ? splitLaneName(lane) : { appId: appIds[number - 1] };
-      if (appId === undefined) throw unexpected("number of an app");
-      losses.push({ partition, appId, endpointId, buried, dropped });
+      // Those of holding lanes are positive. How many it were is told by the claims.
+      const name = names[-(hits[i] ?? 0) - 1];
+      if (name !== undefined) pushedOut.push({ partition, ...splitLaneName(name) });
     }
-    return { left, isAsAsked: enqueued === expected, losses };
+    return { left, enqueued, pushedOut, isAsAsked: enqueued === expected };
   };
 }
 

@@ -112,7 +112,7 @@ export function createRedisSources(parts: RedisSourcesParts): RedisSources {
       const placements = placementsOf(partition, heldApp, routes);
       const result = await move(partition, heldApp, placements, underWay);
       if (result === "lost") return "lost";
-      const { left, isAsAsked, losses } = result;
+      const { left, enqueued, pushedOut, isAsAsked } = result;
       if (isAsAsked) noteHeld(partition, placements);
       else held.delete(partition);
       if (heldApp !== undefined && left === 0) held.get(partition)?.delete(heldApp);
@@ -120,10 +120,8 @@ export function createRedisSources(parts: RedisSourcesParts): RedisSources {
         if (isAsAsked) cache.append(lane, events);
         else cache.forgetLane(lane);
       }
-      for (const { appId, endpointId } of losses) {
-        if (endpointId !== undefined) cache.forgetLane({ partition, appId, endpointId });
-      }
-      return { left, losses };
+      for (const lane of pushedOut) cache.forgetLane(lane);
+      return { left, enqueued, pushedOut };
     },
     async take(partition, ways, maxEvents) {
       const taken = await takeEvents(partition, ways, maxEvents);

@@ -1,4 +1,4 @@
-/** Tells the delivery, the counters and the log what was moved into lanes, and what a bound pushed out of them. */
+/** Tells the delivery, the counters and the log what was moved into lanes, and what was given up. */
 import type { App } from "../apps/app.ts";
 import { isWebhookEventType } from "../protocol/webhook-event.ts";
 import type { DispatchContext } from "./context.ts";
@@ -93,18 +93,17 @@ export function createRouteResults(
     }
   }
 
-  function book({ partition, appId, endpointId, buried, dropped }: Loss): void {
-    // Without any buried, they were dead letters that were too old.
-    const reason = buried === 0 && endpointId !== undefined ? "age" : "overflow";
-    losses.note(appId, endpointId, reason, buried, dropped);
+  function book({ appId, endpointId, reason, buried, dropped }: Loss): void {
+    // Whoever has dropped them is told so.
+    if (reason !== "operator") losses.note(appId, endpointId, reason, buried, dropped);
     if (endpointId === undefined) {
       counters.heldDropped += dropped;
       return;
     }
     const { counters: endpoint } = delivery.endpoint(appId, endpointId);
     endpoint.dead += buried;
-    endpoint.dropped += dropped;
-    if (buried > 0) delivery.pushedOut({ partition, appId, endpointId });
+    if (reason === "operator") endpoint.discarded += dropped;
+    else endpoint.dropped += dropped;
   }
 
   return { announce, announceTaken, book, counters };

@@ -229,6 +229,8 @@ export function createRouter(
     await partition.turn;
     await delivery.leavePartition(partition.number);
     partition.isMine = false;
+    // What was booked is this node's alone to tell from now on.
+    losses.flush(true);
     await outbox.release(partition.number);
     log.debug({ partition: partition.number }, "webhook partition given back");
   }
@@ -254,17 +256,39 @@ export function createRouter(
     isFailing = false;
   }
 
+  /** Where one step fails, or one partition that is away, the others are done all the same: it rejects at the end. */
   async function lookAtAll(): Promise<void> {
+    const steps = [
+      enlist,
+      claimAll,
+      () => laneCheck.next(partitions.filter(mayTurn).map(({ number }) => number)),
+      outbox.expireDeadLetters,
+      () => losses.flush(false),
+      delivery.refreshPauses,
+      look,
+    ];
+    const failures: unknown[] = [];
+    for (const step of steps) {
+      try {
+        await step();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+
+  async function enlist(): Promise<void> {
     const wanted = new Set(await outbox.enlist());
     for (const partition of partitions) partition.isWanted = wanted.has(partition.number);
+  }
+
+  async function claimAll(): Promise<void> {
     // One that is being left is kept until nothing of it is under way.
-    await Promise.all(partitions.filter((each) => each.isWanted || each.isMine).map(claim));
+    const kept = partitions.filter((each) => each.isWanted || each.isMine);
+    const claims = await Promise.allSettled(kept.map(claim));
     for (const each of partitions) if (each.isMine && !each.isWanted) void leave(each);
-    await laneCheck.next(partitions.filter(mayTurn).map(({ number }) => number));
-    for (const loss of await outbox.expireDeadLetters()) results.book(loss);
-    losses.flush(false);
-    await delivery.refreshPauses();
-    await look();
+    for (const result of claims) if (result.status === "rejected") throw result.reason;
   }
 
   function lookLater(): void {
@@ -279,7 +303,7 @@ export function createRouter(
     wake,
     async start() {
       isRunning = true;
-      await outbox.listen(wake);
+      await outbox.listen(wake, results.book);
       // A failure here is one like any later: the next look tries again.
       await lookAtAll().then(noteSuccess).catch(noteFailure);
       lookLater();

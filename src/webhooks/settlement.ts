@@ -12,7 +12,7 @@ import {
   requeue,
 } from "./lane-queue.ts";
 import { type Batch, countEvents, type Endpoint, eventsOf, type Part } from "./lanes.ts";
-import type { DeathReason, FailResult } from "./outbox.ts";
+import type { FailResult } from "./outbox.ts";
 import { failureStatus, faultOf, retryAfterMs } from "./outcome.ts";
 import type { Pauses } from "./pauses.ts";
 import type { Answer } from "./target.ts";
@@ -38,7 +38,7 @@ export function createSettlement(
   pauses: Pauses,
   onLost: (partition: number) => void,
 ): Settlement {
-  const { outbox, settings, now, random, log, losses, onDelivered } = context;
+  const { outbox, settings, now, random, log, onDelivered } = context;
   let isHurried = false;
 
   async function settlePart({ lane, events }: Part): Promise<void> {
@@ -58,20 +58,14 @@ export function createSettlement(
   }
 
   /** Takes what the outbox buried out of the part. */
-  async function bookPart(
+  async function recordPart(
     part: Part,
-    book: () => FailResult | "lost" | Promise<FailResult | "lost">,
-    reason: DeathReason,
+    record: () => FailResult | "lost" | Promise<FailResult | "lost">,
   ): Promise<void> {
-    const { lane } = part;
-    const { appId, endpointId, partition } = lane.key;
+    const { partition } = part.lane.key;
     try {
-      const result = await book();
+      const result = await record();
       if (result === "lost") return onLost(partition);
-      const { counters } = lane.endpoint;
-      counters.dead += result.buried.length;
-      counters.dropped += result.dropped;
-      losses.note(appId, endpointId, reason, result.buried.length, result.dropped);
       if (result.buried.length === 0) return;
       const buried = new Set(result.buried);
       part.events = part.events.filter((event) => !buried.has(event.id));
@@ -116,7 +110,7 @@ export function createSettlement(
     if (batch.refusals >= MAX_REFUSALS && tookOthers) {
       for (const part of batch.parts) {
         const ids = part.events.map((event) => event.id);
-        await bookPart(part, () => outbox.bury(part.lane.key, ids, status), "refused");
+        await recordPart(part, () => outbox.bury(part.lane.key, ids, status));
       }
       trim(batch);
     }
@@ -179,7 +173,7 @@ export function createSettlement(
       await Promise.all(
         batch.parts
           .filter(({ lane }) => lane.isLive)
-          .map((part) => bookPart(part, () => outbox.fail(part.lane.key, failure), "budget")),
+          .map((part) => recordPart(part, () => outbox.fail(part.lane.key, failure))),
       );
       trim(batch);
       if (fault === "batch" || isProven) return refused(batch, endpoint, answer, status);

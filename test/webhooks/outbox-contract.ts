@@ -1,10 +1,18 @@
 /** What every driver of the outbox promises its consumer. Each driver's own test runs this. */
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import type { WebhookEvent } from "../../src/protocol/webhook-event.ts";
 import { channelEvent } from "../../src/protocol/webhook-event.ts";
 import { compareEventIds } from "../../src/webhooks/event-id.ts";
-import type { LaneKey, Outbox, OutboxEvent, Route, UnderWay } from "../../src/webhooks/outbox.ts";
+import type {
+  LaneKey,
+  Loss,
+  Outbox,
+  OutboxEvent,
+  Route,
+  UnderWay,
+} from "../../src/webhooks/outbox.ts";
 import type { WholeOutbox } from "../../src/webhooks/whole-outbox.ts";
 import { until } from "../support/until.ts";
 
@@ -26,6 +34,7 @@ export type OpenOutbox = (t: TestContext, bounds: ContractBounds) => Promise<Out
 const WIDE = { maxQueuedEvents: 1_000, maxDeadLetters: 1_000, maxDeadLetterAgeMs: 604_800_000 };
 const LANE: LaneKey = { partition: 0, appId: "app", endpointId: "one" };
 const NOTHING_UNDER_WAY: UnderWay = () => 0;
+const NOBODY = () => {};
 const BUDGET = { status: "500", budgetMs: 300_000 };
 
 export function outboxContract(driver: string, open: OpenOutbox): void {
@@ -33,9 +42,18 @@ export function outboxContract(driver: string, open: OpenOutbox): void {
   async function opened(t: TestContext, channels: string[], bounds: ContractBounds = WIDE) {
     const under = await open(t, bounds);
     t.after(() => under.outbox.close());
+    const told: Loss[] = [];
+    await under.outbox.listen(NOBODY, (loss) => void told.push(loss));
     await under.outbox.claim(0);
     for (const channel of channels) await under.append("app", channel, occupied(channel));
-    return under;
+    return {
+      ...under,
+      /** What was told of as given up, at the latest with a claim: `<lane> <reason> <buried>+<dropped>`. */
+      async losses() {
+        await under.outbox.claim(0);
+        return sums(told);
+      },
+    };
   }
 
   async function routeAll(
@@ -72,7 +90,10 @@ export function outboxContract(driver: string, open: OpenOutbox): void {
     test("wakes its listener for an event that comes into an empty stream", async (t) => {
       const { outbox, append } = await opened(t, []);
       const woken: number[] = [];
-      await outbox.listen((partition) => woken.push(partition));
+      await outbox.listen(
+        (partition) => woken.push(partition),
+        () => {},
+      );
       await append("app", "a", occupied("a"));
       await until("the listener is woken", () => woken.length > 0);
       assert.equal(woken[0], 0);
@@ -101,7 +122,7 @@ export function outboxContract(driver: string, open: OpenOutbox): void {
       const result = await routeAll(outbox, ({ channel }) =>
         channel === "a" ? ["one", "two"] : [],
       );
-      assert.deepEqual(result, { left: 0, losses: [] });
+      assert.deepEqual(result, { left: 0, enqueued: 2, pushedOut: [] });
       assert.deepEqual((await outbox.head(LANE, 10, 1e6)).events, [before[0]]);
       assert.deepEqual((await outbox.head({ ...LANE, endpointId: "two" }, 10, 1e6)).events, [
         before[0],
@@ -123,19 +144,17 @@ export function outboxContract(driver: string, open: OpenOutbox): void {
         routes(events, () => ["one"]),
         NOTHING_UNDER_WAY,
       );
-      assert.deepEqual(result, { left: 1, losses: [] });
+      assert.deepEqual(result, { left: 1, enqueued: 1, pushedOut: [] });
     });
 
     test("twice puts nothing into a lane twice", async (t) => {
       const { outbox } = await opened(t, ["a"]);
       const events = await outbox.read(0, undefined, 10);
-      for (let i = 0; i < 2; i++)
-        await outbox.route(
-          0,
-          undefined,
-          routes(events, () => ["one"]),
-          NOTHING_UNDER_WAY,
-        );
+      const moves = routes(events, () => ["one"]);
+      for (const enqueued of [1, 0]) {
+        const result = await outbox.route(0, undefined, moves, NOTHING_UNDER_WAY);
+        assert.deepEqual(result, { left: 0, enqueued, pushedOut: [] });
+      }
       assert.equal((await outbox.head(LANE, 10, 1e6)).events.length, 1);
     });
 
@@ -148,7 +167,7 @@ export function outboxContract(driver: string, open: OpenOutbox): void {
         routes(chosen, () => ["one"]),
         NOTHING_UNDER_WAY,
       );
-      assert.deepEqual(result, { left: 2, losses: [] });
+      assert.deepEqual(result, { left: 2, enqueued: 2, pushedOut: [] });
       assert.deepEqual(channelsOf((await outbox.head(LANE, 10, 1e6)).events), ["b", "c"]);
       assert.deepEqual(channelsOf(await outbox.read(0, undefined, 10)), ["a", "d"]);
     });
@@ -178,14 +197,15 @@ export function outboxContract(driver: string, open: OpenOutbox): void {
 
     test("pushes out nothing that is under way, even if that leaves the lane too full", async (t) => {
       const bounds = { ...WIDE, maxQueuedEvents: 3 };
-      const { outbox, append } = await routed(t, ["a", "b", "c"], bounds);
+      const { outbox, append, losses } = await routed(t, ["a", "b", "c"], bounds);
       await append("app", "d", occupied("d"));
       const result = await routeAll(
         outbox,
         () => ["one"],
         () => 2,
       );
-      assert.deepEqual(result, { left: 0, losses: [{ ...LANE, buried: 1, dropped: 0 }] });
+      assert.deepEqual(result, { left: 0, enqueued: 1, pushedOut: [LANE] });
+      assert.deepEqual(await losses(), ["app:one overflow 1+0"]);
       const { events } = await outbox.head(LANE, 10, 1e6);
       assert.deepEqual(channelsOf(events), ["a", "b", "d"]);
       await append("app", "e", occupied("e"));
@@ -201,16 +221,38 @@ export function outboxContract(driver: string, open: OpenOutbox): void {
       );
     });
 
-    test("pushes the oldest out of a full lane into the dead letters, and says so", async (t) => {
-      const { outbox } = await opened(t, ["a", "b", "c", "d"], {
+    test("tells of what a full holding lane has dropped", async (t) => {
+      const { outbox, losses } = await opened(t, ["a", "b", "c"], { ...WIDE, maxQueuedEvents: 2 });
+      const result = await routeAll(outbox, () => undefined);
+      assert.deepEqual(result, { left: 0, enqueued: 0, pushedOut: [] });
+      assert.deepEqual(await losses(), ["app overflow 0+1"]);
+    });
+
+    test("tells of what operators drop, of a lane and of the dead letters", async (t) => {
+      const { outbox, losses } = await routed(t, ["a", "b"]);
+      const [waiting, ...rest] = await outbox.desk.waiting(LANE, 10);
+      await outbox.bury(
+        LANE,
+        rest.map(({ id }) => id),
+        "422",
+      );
+      for (let i = 0; i < 2; i++) {
+        await outbox.desk.drop(LANE, "waiting", waiting ? [waiting] : []);
+        await outbox.desk.drop(LANE, "dead", await outbox.desk.letters(LANE));
+      }
+      assert.deepEqual(await losses(), ["app:one operator 0+2", "app:one refused 1+0"]);
+    });
+
+    test("pushes the oldest out of a full lane into the dead letters, and tells of it once", async (t) => {
+      const { outbox, losses } = await opened(t, ["a", "b", "c", "d"], {
         ...WIDE,
         maxQueuedEvents: 2,
         maxDeadLetters: 1,
       });
       const result = await routeAll(outbox, () => ["one"]);
       assert.ok(result !== "lost");
-      assert.deepEqual(sum(result.losses.map(({ buried }) => buried)), 2);
-      assert.deepEqual(sum(result.losses.map(({ dropped }) => dropped)), 1);
+      assert.ok(result.pushedOut.every((lane) => isDeepStrictEqual(lane, LANE)));
+      for (let i = 0; i < 2; i++) assert.deepEqual(await losses(), ["app:one overflow 2+1"]);
       assert.deepEqual(channelsOf((await outbox.head(LANE, 10, 1e6)).events), ["c", "d"]);
       const letters = await outbox.deadLetters("app", "one", 0, 10);
       assert.deepEqual(
@@ -253,7 +295,7 @@ export function outboxContract(driver: string, open: OpenOutbox): void {
     });
 
     test("gives nothing up before it has failed for the whole budget", async (t) => {
-      const { outbox, advance } = await routed(t, ["a"]);
+      const { outbox, advance, losses } = await routed(t, ["a"]);
       await advance(1_000_000);
       assert.deepEqual(
         await outbox.fail(LANE, BUDGET),
@@ -270,6 +312,7 @@ export function outboxContract(driver: string, open: OpenOutbox): void {
       const [letter] = await outbox.deadLetters("app", "one", 0, 10);
       assert.deepEqual([letter?.reason, letter?.status], ["budget", "500"]);
       assert.equal(letter?.event.id, result.buried[0]);
+      assert.deepEqual(await losses(), ["app:one budget 1+0"]);
     });
 
     test("keeps events that are younger than the budget", async (t) => {
@@ -310,8 +353,8 @@ export function outboxContract(driver: string, open: OpenOutbox): void {
       assert.equal((await outbox.head(LANE, 1_000, 1e6)).events.length, 100);
     });
 
-    test("lets single events be buried", async (t) => {
-      const { outbox } = await routed(t, ["a", "b"]);
+    test("lets single events be buried, and tells of it", async (t) => {
+      const { outbox, losses } = await routed(t, ["a", "b"]);
       const [first] = (await outbox.head(LANE, 1, 1e6)).events;
       const id = first?.id ?? "";
       assert.deepEqual(await outbox.bury(LANE, [id], "422"), { buried: [id], dropped: 0 });
@@ -319,6 +362,7 @@ export function outboxContract(driver: string, open: OpenOutbox): void {
       assert.deepEqual(channelsOf((await outbox.head(LANE, 10, 1e6)).events), ["b"]);
       const [letter] = await outbox.deadLetters("app", "one", 0, 10);
       assert.deepEqual([letter?.reason, letter?.status], ["refused", "422"]);
+      assert.deepEqual(await losses(), ["app:one refused 1+0"]);
     });
   });
 
@@ -349,7 +393,7 @@ export function outboxContract(driver: string, open: OpenOutbox): void {
     });
 
     test("is the dead letters in pages, oldest first, until they are too old", async (t) => {
-      const { outbox, advance } = await routed(t, ["a", "b", "c"], {
+      const { outbox, advance, losses } = await routed(t, ["a", "b", "c"], {
         ...WIDE,
         maxDeadLetterAgeMs: 1_000,
       });
@@ -360,10 +404,11 @@ export function outboxContract(driver: string, open: OpenOutbox): void {
         page.map(({ event }) => event.channel),
         ["b"],
       );
-      assert.deepEqual(await outbox.expireDeadLetters(), []);
+      await outbox.expireDeadLetters();
+      assert.deepEqual(await losses(), ["app:one refused 3+0"]);
       await advance(1_000);
-      const losses = await outbox.expireDeadLetters();
-      assert.equal(sum(losses.map(({ dropped }) => dropped)), 3);
+      await outbox.expireDeadLetters();
+      assert.deepEqual(await losses(), ["app:one age 0+3", "app:one refused 3+0"]);
       assert.deepEqual(await outbox.deadLetters("app", "one", 0, 10), []);
     });
   });
@@ -384,6 +429,14 @@ function routes(
   return events.map((event) => ({ id: event.id, endpointIds: choose(event) }));
 }
 
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, each) => total + each, 0);
+function sums(losses: readonly Loss[]): string[] {
+  const totals = new Map<string, { buried: number; dropped: number }>();
+  for (const { appId, endpointId, reason, buried, dropped } of losses) {
+    const name = `${endpointId === undefined ? appId : `${appId}:${endpointId}`} ${reason}`;
+    const total = totals.get(name) ?? { buried: 0, dropped: 0 };
+    totals.set(name, { buried: total.buried + buried, dropped: total.dropped + dropped });
+  }
+  return [...totals]
+    .map(([name, { buried, dropped }]) => `${name} ${buried}+${dropped}`)
+    .toSorted();
 }

@@ -121,6 +121,29 @@ describe("a lease", () => {
     assert.equal(await outbox.claim(0), "new");
   });
 
+  test("that is given back during a claim is not owned any more when that is answered", async (t) => {
+    const { open, late } = await setUp(t);
+    const [first, second] = [open("first"), open("second")];
+    await first.claim(0);
+    let answer = (): void => undefined;
+    late.set(
+      "claim",
+      new Promise((resolve) => {
+        answer = resolve;
+      }),
+    );
+    const claim = first.claim(0);
+    await first.release(0);
+    late.clear();
+    answer();
+    assert.equal(await claim, "lost");
+    assert.equal(first.owned, 0);
+    assert.equal(await second.claim(0), "new");
+    await second.release(0);
+    assert.equal(await first.claim(0), "new");
+    assert.equal(first.owned, 1);
+  });
+
   for (const state of ["taken by another", "ended"]) {
     test(`that is ${state} lets its old owner change nothing`, async (t) => {
       const { open, occupy, everything, expireLease } = await setUp(t);

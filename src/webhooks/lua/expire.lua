@@ -3,9 +3,10 @@
 -- KEYS  1 lease   string, the dispatcher that owns the partition
 --       2 dead    stream of the endpoint's dead letters
 --       3 deads   set, `<app>:<endpoint>` of the endpoints with dead letters
+--       4 losses  (optional) hash, what was given up: see write-off.lua
 -- ARGV  1 owner   2 `<app>:<endpoint>`  3 age, ms  4 most dead letters to look at
 -- reply -1 another owns the partition, else how many were dropped
-local lease, dead, deads = KEYS[1], KEYS[2], KEYS[3]
+local lease, dead, deads, losses = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local owner, name, ageMs, count = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 if redis.call("GET", lease) ~= owner then return -1 end
 
@@ -18,6 +19,8 @@ for _, entry in ipairs(redis.call("XRANGE", dead, "-", "+", "COUNT", count)) do
   redis.call("XDEL", dead, entry[1])
   dropped = dropped + 1
 end
+-- After the first change: a full Redis would refuse it before.
+if losses and dropped > 0 then redis.call("HINCRBY", losses, "dropped:age:" .. name, dropped) end
 if redis.call("XLEN", dead) == 0 then
   redis.call("DEL", dead)
   redis.call("SREM", deads, name)

@@ -8,7 +8,8 @@
 --       5 deads   set, `<app>:<endpoint>` of the endpoints with dead letters
 --       6 tries   hash, `<app>:<endpoint>` -> `<first failure, ms>:<attempts>:<last status>`
 --       7…        holding lane of each app, then lane of each endpoint, then dead letters of each endpoint, then
---                 meta (optional: hash, #epoch; events of another epoch than their ids tell stay where they are)
+--                 meta (optional: hash, #epoch; events of another epoch than their ids tell stay where they are),
+--                 then losses (optional: hash, what was given up: see write-off.lua)
 -- ARGV  1 owner   2 most events of a lane  3 most dead letters of an endpoint  4 held app, "" for the stream
 --       5 number of apps  6 number of endpoints
 --       7…        the apps, the endpoints, for each endpoint how many events of its lane's head are being read or
@@ -24,7 +25,7 @@ local MAX_BURIED = 500
 if redis.call("GET", lease) ~= owner then return -1 end
 
 local first = 7 + apps + 2 * endpoints
-local meta = KEYS[first]
+local meta, losses = KEYS[first], KEYS[first + 1]
 if meta and heldApp == "" and ARGV[first] then
   local epoch = redis.call("HGET", meta, "#epoch") or ""
   if string.match(ARGV[first + 1], "^%d+") ~= epoch then return -1 end
@@ -108,10 +109,14 @@ if heldApp ~= "" and left == 0 then
   redis.call("SREM", holds, heldApp)
 end
 
+local function note(what, name, events)
+  if losses and events > 0 then redis.call("HINCRBY", losses, what .. ":overflow:" .. name, events) end
+end
 local reply = { left, enqueued }
 for app in pairs(touchedHolds) do
   local dropped = redis.call("XTRIM", KEYS[6 + app], "MAXLEN", maxEvents)
   if dropped > 0 then
+    note("held", ARGV[6 + app], dropped)
     for _, part in ipairs({ app, 0, dropped }) do reply[#reply + 1] = part end
   end
 end
@@ -134,6 +139,8 @@ for endpoint in pairs(touchedLanes) do
     end
     redis.call("SADD", deads, name)
     local dropped = redis.call("XTRIM", dead, "MAXLEN", maxDead)
+    note("buried", name, excess)
+    note("dropped", name, dropped)
     for _, part in ipairs({ -endpoint, excess, dropped }) do reply[#reply + 1] = part end
   end
 end
