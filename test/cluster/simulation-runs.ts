@@ -4,11 +4,13 @@
  */
 import { once } from "node:events";
 import { Redis } from "ioredis";
+import type { RedisEndpoint } from "../../src/redis/settings.ts";
 import { type Simulation, type SimulationReport, simulate } from "./state-simulation.ts";
 
-/** What is to be done, and on which Redis. */
+/** What is to be done, and where: on one server, or on the masters of a Redis Cluster. */
 export interface SimulationTask {
-  readonly url: string;
+  readonly urls: readonly string[];
+  readonly cluster?: readonly RedisEndpoint[];
   readonly runs: readonly Simulation[];
   readonly atOnce: number;
 }
@@ -16,20 +18,21 @@ export interface SimulationTask {
 export interface SimulationRun extends Simulation, SimulationReport {}
 
 const [task] = (await once(process, "message")) as [SimulationTask];
-const redis = new Redis(task.url);
-const server = {
-  url: task.url,
-  call: (command: string, ...args: (string | number)[]) => redis.call(command, ...args),
-};
+const clients = task.urls.map((url) => new Redis(url));
+const servers = clients.map((client, at) => ({
+  url: task.urls[at] ?? "",
+  call: (command: string, ...args: (string | number)[]) => client.call(command, ...args),
+}));
+const where = task.cluster ? { servers, cluster: task.cluster } : { servers };
 const left = [...task.runs];
 
 async function runSome(): Promise<void> {
   for (let run = left.shift(); run !== undefined; run = left.shift()) {
-    const report = await simulate({ servers: [server] }, run);
+    const report = await simulate(where, run);
     const result: SimulationRun = { ...run, ...report };
     process.send?.(result);
   }
 }
 
 await Promise.all(Array.from({ length: task.atOnce }, runSome));
-redis.disconnect();
+for (const client of clients) client.disconnect();

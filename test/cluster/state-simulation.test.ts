@@ -9,7 +9,7 @@ import { createKeys } from "../../src/redis/keys.ts";
 import { type RedisCluster, startRedisCluster } from "../support/redis-cluster.ts";
 import { startRedis } from "../support/redis-server.ts";
 import type { SimulationRun, SimulationTask } from "./simulation-runs.ts";
-import { type Loss, PARTITIONS, type Simulation, simulate } from "./state-simulation.ts";
+import { type Loss, PARTITIONS, type Simulation } from "./state-simulation.ts";
 
 const PROGRAM = fileURLToPath(new URL("simulation-runs.ts", import.meta.url));
 
@@ -50,10 +50,18 @@ test(`on a Redis Cluster, with a slot that moves meanwhile, it does so too (SEED
   const cluster = await startRedisCluster(t);
   const { servers, nodes } = cluster;
   const simulation = { seed: BASE_SEED, operations: OPERATIONS, loss: "none" } as const;
-  const running = simulate({ servers, cluster: nodes }, simulation);
+  const task = {
+    urls: servers.map(({ url }) => url),
+    cluster: nodes,
+    runs: [simulation],
+    atOnce: 1,
+  };
+  const running = runApart(t, task);
   const moving = moveSlots(cluster);
-  const { problems, anomalies, reaped } = await running;
+  const [report] = await running;
   await moving;
+  assert.ok(report);
+  const { problems, anomalies, reaped } = report;
   assert.deepEqual(problems, [], `seed ${BASE_SEED}`);
   assert.deepEqual(anomalies, [], `seed ${BASE_SEED}`);
   assert.ok(reaped > 0);
@@ -70,24 +78,22 @@ async function runAll(
     // Each has its part of every kind of run.
     runs.filter((_run, n) => n % processes === at),
   );
-  const reports = await Promise.all(shares.map((share) => runShare(t, url, share)));
+  const reports = await Promise.all(
+    shares.map((share) => runApart(t, { urls: [url], runs: share, atOnce: AT_ONCE })),
+  );
   return reports.flat().toSorted((a, b) => a.seed - b.seed);
 }
 
-async function runShare(
-  t: TestContext,
-  url: string,
-  runs: readonly Simulation[],
-): Promise<readonly SimulationRun[]> {
+/** In a process of its own, which ends with the test at the latest. */
+async function runApart(t: TestContext, task: SimulationTask): Promise<readonly SimulationRun[]> {
   const child = fork(PROGRAM, { execArgv: ["--import", "tsx"] });
   t.after(() => child.kill("SIGKILL"));
   const reports: SimulationRun[] = [];
-  const task: SimulationTask = { url, runs, atOnce: AT_ONCE };
   child.send(task);
   await new Promise<void>((resolve, reject) => {
     child.on("message", (report) => {
       reports.push(report as SimulationRun);
-      if (reports.length === runs.length) resolve();
+      if (reports.length === task.runs.length) resolve();
     });
     child.once("exit", (code) => reject(new Error(`The simulation has ended with ${code}.`)));
   });
