@@ -2,9 +2,10 @@
  * Turns due leaves into events and moves events from each partition's stream into the lanes of the endpoints
  * that want them. One turn at a time per partition. Source: architecture.md §5, Sweep and Route.
  */
-import { type DispatchContext, errorCode, LOOK_EVERY_MS } from "./context.ts";
+import { type DispatchContext, LOOK_EVERY_MS } from "./context.ts";
 import type { Delivery } from "./delivery.ts";
 import { createDrain } from "./draining.ts";
+import { createFaultLog } from "./fault-log.ts";
 import { createLaneCheck } from "./lane-check.ts";
 import type { LaneKey } from "./outbox.ts";
 import { createRouteChoice } from "./route-choice.ts";
@@ -68,6 +69,7 @@ export function createRouter(
   const results = createRouteResults(context, delivery);
   const drainSource = createDrain(context, delivery, createRouteChoice(context), results);
   const laneCheck = createLaneCheck(context, delivery);
+  const faults = createFaultLog(log);
   const partitions = Array.from({ length: outbox.partitions }, (_, number): Partition => {
     return {
       number,
@@ -83,7 +85,6 @@ export function createRouter(
     };
   });
   let isRunning = false;
-  let isFailing = false;
   let refreshing: Promise<void> | undefined;
   let cancelLook: (() => void) | undefined;
   let looking: Promise<void> | undefined;
@@ -110,17 +111,17 @@ export function createRouter(
   function takeTurnOrClaim(partition: Partition): void {
     if (partition.isMine || !partition.isWanted) return takeTurn(partition);
     partition.needsTurn = false;
-    claim(partition).catch(noteFailure);
+    claim(partition).catch((error: unknown) => faults.failed("look", error));
   }
 
   function takeTurn(partition: Partition): void {
     if (partition.turn || !mayTurn(partition)) return;
     partition.turn = turns(partition)
-      .then(noteSuccess)
+      .then(() => faults.worked(partition.number))
       .catch((error: unknown) => {
         // What was not moved is still there; the next look tries again.
         partition.needsTurn = false;
-        noteFailure(error);
+        faults.failed(partition.number, error);
       })
       .finally(() => {
         partition.turn = undefined;
@@ -164,10 +165,11 @@ export function createRouter(
         : after(Math.max(0, atMs - now()), () => wake(partition.number));
   }
 
-  /** Others sweep it: when it is this node's again, nothing is known of its leaves. */
-  function stopSweeping(partition: Partition): void {
+  /** Others have its turns: when it is this node's again, nothing is known of its leaves. */
+  function endTurns(partition: Partition): void {
     partition.cancelSweep?.();
     partition.sweepAtMs = 0;
+    faults.worked(partition.number);
   }
 
   async function drain(
@@ -184,7 +186,7 @@ export function createRouter(
     const partition = partitions[number];
     if (!partition?.isMine) return;
     partition.isMine = false;
-    stopSweeping(partition);
+    endTurns(partition);
     delivery.forgetPartition(number);
     log.info({ partition: number }, "webhook partition lost");
   }
@@ -217,7 +219,7 @@ export function createRouter(
   /** Lets others have the partition, once nothing of it is under way here. */
   function leave(partition: Partition): Promise<void> {
     partition.leaving ??= giveBack(partition)
-      .catch(noteFailure)
+      .catch((error: unknown) => faults.failed("look", error))
       .finally(() => {
         partition.leaving = undefined;
       });
@@ -225,7 +227,7 @@ export function createRouter(
   }
 
   async function giveBack(partition: Partition): Promise<void> {
-    stopSweeping(partition);
+    endTurns(partition);
     await partition.turn;
     await delivery.leavePartition(partition.number);
     partition.isMine = false;
@@ -240,23 +242,12 @@ export function createRouter(
     try {
       await outbox.resign();
     } catch (error) {
-      noteFailure(error);
+      faults.failed("look", error);
     }
     await Promise.all(partitions.filter(({ isMine }) => isMine).map(leave));
   }
 
-  /** Told when it begins and when it ends: looks and turns go on trying meanwhile. */
-  function noteFailure(error: unknown): void {
-    if (!isFailing) log.error({ reason: errorCode(error) }, "webhook outbox failed");
-    isFailing = true;
-  }
-
-  function noteSuccess(): void {
-    if (isFailing) log.info({}, "webhook outbox works again");
-    isFailing = false;
-  }
-
-  /** Where one step fails, or one partition that is away, the others are done all the same: it rejects at the end. */
+  /** Where a step fails, or a partition is away, the others are done all the same; the next look tries again. */
   async function lookAtAll(): Promise<void> {
     const steps = [
       enlist,
@@ -275,7 +266,8 @@ export function createRouter(
         failures.push(error);
       }
     }
-    if (failures.length > 0) throw failures[0];
+    if (failures.length > 0) faults.failed("look", failures[0]);
+    else faults.worked("look");
   }
 
   async function enlist(): Promise<void> {
@@ -294,7 +286,7 @@ export function createRouter(
   function lookLater(): void {
     if (!isRunning) return;
     cancelLook = after(LOOK_EVERY_MS, () => {
-      looking = lookAtAll().then(noteSuccess).catch(noteFailure).finally(lookLater);
+      looking = lookAtAll().then(lookLater);
     });
   }
 
@@ -304,8 +296,7 @@ export function createRouter(
     async start() {
       isRunning = true;
       await outbox.listen(wake, results.book);
-      // A failure here is one like any later: the next look tries again.
-      await lookAtAll().then(noteSuccess).catch(noteFailure);
+      await lookAtAll();
       lookLater();
     },
     touched(lane) {

@@ -232,6 +232,19 @@ describe("an answer that is lost", () => {
     assert.equal(await outbox.claim(0), "mine");
   });
 
+  test("of a failure between read and route moves nothing, and the route says so", async (t) => {
+    const { open, losing, occupy } = await setUp(t);
+    const outbox = open("first");
+    await outbox.claim(0);
+    const id = await occupy("a");
+    await outbox.read(0, undefined, 100);
+    losing.add("fail");
+    await assert.rejects(async () => outbox.fail(LANE, { status: "500", budgetMs: 0 }));
+    const routes = [{ id, endpointIds: ["one"] }];
+    const result = await outbox.route(0, undefined, routes, NOTHING_UNDER_WAY);
+    assert.deepEqual(result, { left: 1, enqueued: 0, pushedOut: [] });
+  });
+
   test("of a settlement is mended by settling again, also after the lane was refilled", async (t) => {
     const { open, losing, occupy } = await setUp(t);
     const outbox = open("first");
