@@ -12,9 +12,10 @@ import type {
 } from "./observability/metrics-sources.ts";
 import type { TransportCounters } from "./transport/counters.ts";
 import { VERSION } from "./version.ts";
+import type { EndpointReport } from "./webhooks/endpoint-report.ts";
 import type { LastDeliveries } from "./webhooks/last-deliveries.ts";
 import type { NameLookups } from "./webhooks/name-lookups.ts";
-import type { EndpointReport, Webhooks } from "./webhooks/webhooks.ts";
+import type { Webhooks } from "./webhooks/webhooks.ts";
 
 export interface MetricsParts {
   readonly uws: () => { readonly name: string; readonly version: string } | undefined;

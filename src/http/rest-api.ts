@@ -195,7 +195,7 @@ export function createHttpApi(parts: HttpApiParts): RestApi {
       if (app !== undefined) return answerApp(visit, match, app, query);
       return match.appId === undefined
         ? errorReply(401, `auth_key is ${quoted(query.authKey)}, the key of an app is needed.`)
-        : errorReply(404, `There is no app ${quoted(match.appId)}.`);
+        : errorReply(404, unknownAppProblem(match.appId, isForOperators(match.name)));
     });
   }
 
@@ -278,6 +278,13 @@ export function createHttpApi(parts: HttpApiParts): RestApi {
 
 function idOf({ number }: Visit): string {
   return number.toString(36);
+}
+
+/** Nobody can sign for an app that is not configured: who comes to clear up after one is told the way. */
+function unknownAppProblem(appId: string, isOperators: boolean): string {
+  const problem = `There is no app ${quoted(appId)}.`;
+  if (!isOperators) return problem;
+  return `${problem} What its webhooks have left can be seen and dropped once it is configured again, which enabled: false does too.`;
 }
 
 /** `path` as the routes know it. A proxy may have stripped the prefix already, so its absence is no fault. */

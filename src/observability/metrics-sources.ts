@@ -36,7 +36,13 @@ export interface ChannelTotals {
 }
 
 /** Every state has a series, so that an alert on one of them never looks at nothing. */
-export const WEBHOOK_ENDPOINT_STATES = ["healthy", "backing_off", "paused"] as const;
+export const WEBHOOK_ENDPOINT_STATES = [
+  "healthy",
+  "backing_off",
+  "paused",
+  "disabled",
+  "removed",
+] as const;
 
 export type WebhookEndpointState = (typeof WEBHOOK_ENDPOINT_STATES)[number];
 

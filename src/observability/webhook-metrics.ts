@@ -96,7 +96,7 @@ export const WEBHOOK_METRICS: readonly ServerMetric[] = [
   metricByEndpoint(
     "gauge",
     "webhook_endpoint_state",
-    "1 for the state that this node sees an endpoint in, 0 for the others: healthy, backing_off, paused.",
+    "1 for the state that this node sees an endpoint in, 0 for the others: healthy, backing_off, paused, disabled, removed (the endpoint, or its app, is not configured).",
     (endpoint) => WEBHOOK_ENDPOINT_STATES.map((state) => sampleOfState(state, endpoint)),
     "state",
   ),

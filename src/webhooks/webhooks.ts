@@ -2,11 +2,10 @@
 import type { Apps } from "../apps/app.ts";
 import type { Log } from "../protocol/log.ts";
 import { type DispatchContext, errorCode, LOOK_EVERY_MS, type OnDelivered } from "./context.ts";
-import type { EndpointCounters } from "./counters.ts";
 import { createOperations } from "./create-operations.ts";
 import { createDelivery } from "./delivery.ts";
+import { configuredEndpoints, type EndpointReport, reportOf } from "./endpoint-report.ts";
 import { createHttpTarget } from "./http-target.ts";
-import type { Endpoint } from "./lanes.ts";
 import { createLossLog } from "./loss-log.ts";
 import type { WebhookOperations } from "./operations.ts";
 import type { Backlog, DeadLetter } from "./outbox.ts";
@@ -31,25 +30,6 @@ export interface WebhooksParts {
   readonly target?: Target;
   /** @default setTimeout */
   readonly after?: After;
-}
-
-/**
- * `paused`: nothing is sent to it until it is resumed. `backing_off`: its last attempt failed, or it has refused an
- * event and taken nothing since.
- */
-export type EndpointState = "healthy" | "backing_off" | "paused";
-
-/** An endpoint as the metrics see it. Every configured one has a report, and every one with a backlog. */
-export interface EndpointReport {
-  readonly appId: string;
-  readonly endpointId: string;
-  readonly state: EndpointState;
-  readonly counters: Readonly<EndpointCounters>;
-  /** Events that wait. */
-  readonly backlog: number;
-  /** Since the decision of the oldest of them; 0 when none waits. */
-  readonly oldestAgeMs: number;
-  readonly deadLetters: number;
 }
 
 /** What waits before it belongs to an endpoint, and what was lost there. */
@@ -113,7 +93,7 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
 
   /** Tries endpoints that could not be sent to, and forgets those that are gone with nothing left. */
   async function look(): Promise<void> {
-    const configured = configuredEndpoints();
+    const configured = configuredEndpoints(apps);
     const { endpoints } = await outbox.backlogs();
     const kept = new Set(endpoints.map(({ appId, endpointId }) => `${appId}:${endpointId}`));
     for (const endpoint of delivery.endpoints()) {
@@ -125,28 +105,6 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
       const isBusy = endpoint.flying > 0 || endpoint.queue.length > 0 || endpoint.isPumping;
       if (!isBusy && !configured.has(name) && !kept.has(name)) delivery.forget(endpoint);
     }
-  }
-
-  function configuredEndpoints(): Map<string, { appId: string; endpointId: string }> {
-    const found = new Map<string, { appId: string; endpointId: string }>();
-    for (const app of apps.known()) {
-      for (const { id } of app.settings.webhooks) {
-        found.set(`${app.id}:${id}`, { appId: app.id, endpointId: id });
-      }
-    }
-    return found;
-  }
-
-  function report(endpoint: Endpoint, backlog: Backlog | undefined): EndpointReport {
-    return {
-      appId: endpoint.appId,
-      endpointId: endpoint.id,
-      state: stateOf(endpoint),
-      counters: endpoint.counters,
-      backlog: backlog?.events ?? 0,
-      oldestAgeMs: backlog?.oldestMs === undefined ? 0 : Math.max(0, now() - backlog.oldestMs),
-      deadLetters: backlog?.deadLetters ?? 0,
-    };
   }
 
   async function stop(deadlineMs: number): Promise<readonly Undelivered[]> {
@@ -220,12 +178,14 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
         backlogs.set(`${backlog.appId}:${backlog.endpointId}`, backlog);
         delivery.endpoint(backlog.appId, backlog.endpointId);
       }
-      for (const { appId, endpointId } of configuredEndpoints().values()) {
+      const configured = configuredEndpoints(apps);
+      for (const { appId, endpointId } of configured.values()) {
         delivery.endpoint(appId, endpointId);
       }
-      return [...delivery.endpoints()].map((endpoint) =>
-        report(endpoint, backlogs.get(`${endpoint.appId}:${endpoint.id}`)),
-      );
+      return [...delivery.endpoints()].map((endpoint) => {
+        const name = `${endpoint.appId}:${endpoint.id}`;
+        return reportOf(endpoint, configured.get(name), backlogs.get(name), now());
+      });
     },
     async queues() {
       const { unrouted, held, overrun } = await outbox.backlogs();
@@ -236,10 +196,4 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
     },
     operations: createOperations(context, delivery),
   };
-}
-
-function stateOf(endpoint: Endpoint): EndpointState {
-  if (endpoint.pause !== undefined) return "paused";
-  const isFailing = endpoint.failures > 0 || endpoint.refusedAlone.size > 0;
-  return isFailing ? "backing_off" : "healthy";
 }

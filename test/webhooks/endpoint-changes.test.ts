@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { WebhookEndpoint } from "../../src/apps/app.ts";
 import { signingKey } from "../../src/protocol/signature.ts";
 import { answered, held, inTurn } from "./fake-target.ts";
 import { app, appRegistry, endpoint } from "./fixtures.ts";
@@ -82,6 +83,30 @@ describe("an endpoint that changes", () => {
     reload({ webhookKey });
     await clock.advance(2_000);
     assert.deepEqual(target.log(), ["a"]);
+  });
+
+  // Review finding F8: it was healthy.
+  test("is in the state that its configuration says, whatever became of its last attempt", async (t) => {
+    const owner = app("app", { webhooks: [endpoint("one")] });
+    const apps = appRegistry(owner);
+    const { occupyAndWait, webhooks } = await openRig(t, { apps, respond: inTurn(500) });
+    const configure = (...endpoints: WebhookEndpoint[]) => {
+      owner.settings = { ...owner.settings, webhooks: endpoints };
+    };
+    const state = async () => (await webhooks.endpoints())[0]?.state;
+    await occupyAndWait("a");
+    assert.equal(await state(), "backing_off");
+    await webhooks.operations.pause(ONE);
+    assert.equal(await state(), "paused");
+    configure(endpoint("one", { enabled: false }));
+    assert.equal(await state(), "disabled");
+    configure();
+    assert.equal(await state(), "removed");
+    configure(endpoint("one"));
+    assert.equal(await state(), "paused");
+    apps.byIds.delete("app");
+    assert.equal(await state(), "removed");
+    assert.equal((await webhooks.endpoints())[0]?.backlog, 1);
   });
 
   test("is forgotten once it is removed and nothing of it is left", async (t) => {
