@@ -49,9 +49,13 @@ export interface ExplainedRow extends EndpointRow {
     readonly delivered_ms: number;
     readonly latency_ms: number;
   } | null;
-  readonly dead_letters_of_it: {
+  readonly waiting_of_it: {
     readonly found: number;
     readonly is_complete: boolean;
+    readonly oldest: { readonly id: string; readonly decided_ms: number } | null;
+  } | null;
+  readonly dead_letters_of_it: {
+    readonly found: number;
     readonly latest: LetterRow | null;
   } | null;
 }

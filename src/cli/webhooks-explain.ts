@@ -22,10 +22,8 @@ export function explainText(answer: ExplainAnswer, appId: string): string {
   return `${lines.join("\n")}\n`;
 }
 
-function reasons(
-  endpoint: ExplainedRow,
-  { event, channel, now_ms }: ExplainAnswer,
-): readonly string[] {
+function reasons(endpoint: ExplainedRow, answer: ExplainAnswer): readonly string[] {
+  const { event, channel, now_ms } = answer;
   const { takes, refusals, backlog, oldest_age_ms, last_delivery, dead_letters_of_it } = endpoint;
   const lines = [...refusals];
   const detail = detailOf(endpoint, now_ms);
@@ -34,6 +32,7 @@ function reasons(
     const wait = backlog === 1 ? "waits" : "wait";
     lines.push(
       `${countText(backlog, "event")} ${wait}, the oldest for ${ageText(oldest_age_ms ?? 0)}`,
+      waitingText(endpoint, answer),
     );
   }
   if (last_delivery !== null) {
@@ -48,10 +47,19 @@ function reasons(
     );
   }
   if (dead_letters_of_it !== null && dead_letters_of_it.found > 0) {
-    const { found, is_complete, latest } = dead_letters_of_it;
-    const atLeast = is_complete ? "" : "at least ";
+    const { found, latest } = dead_letters_of_it;
     const last = latest === null ? "" : `, the last ${latest.id} (${latest.reason})`;
-    lines.push(`${atLeast}${countText(found, "dead letter")} of it${last}`);
+    lines.push(`${countText(found, "dead letter")} of it${last}`);
   }
   return lines;
+}
+
+/** How many of those that wait are meant. */
+function waitingText({ waiting_of_it }: ExplainedRow, { event, channel, now_ms }: ExplainAnswer) {
+  const { found = 0, is_complete = false, oldest = null } = waiting_of_it ?? {};
+  const rest = is_complete ? "" : "; not all that wait were looked at";
+  const count = found === 0 ? "no" : found.toLocaleString("en");
+  const which =
+    oldest === null ? "" : `, the oldest ${oldest.id} for ${ageText(now_ms - oldest.decided_ms)}`;
+  return `of them ${count} ${event} on ${channel}${which}${rest}`;
 }

@@ -3,13 +3,13 @@ import type { App } from "../apps/app.ts";
 import { isWebhookEventType, type WebhookEventType } from "../protocol/webhook-event.ts";
 import { type EndpointExplanation, explain } from "../webhooks/explain.ts";
 import type { LastDelivery } from "../webhooks/last-deliveries.ts";
-import type { EndpointStatus, WebhookOperations } from "../webhooks/operations.ts";
+import type { EndpointStatus, EventStanding, WebhookOperations } from "../webhooks/operations.ts";
 import { errorReply, okReply, quoted, type Reply } from "./reply.ts";
-import { letterFields, statusFields } from "./webhook-json.ts";
-import { eventProblem, MAX_STEP_LIMIT, readParameters } from "./webhook-request.ts";
+import { eventFields, letterFields, statusFields } from "./webhook-json.ts";
+import { eventProblem, readParameters } from "./webhook-request.ts";
 
 export interface ExplainParts {
-  readonly operations: Pick<WebhookOperations, "status" | "deadLetters">;
+  readonly operations: Pick<WebhookOperations, "status" | "standing">;
   /** The last event of a type and channel that an endpoint took from this node. */
   readonly lastDelivery: (
     appId: string,
@@ -67,20 +67,31 @@ async function endpointFields(
 ): Promise<Readonly<Record<string, unknown>>> {
   const last = lastDelivery(app.id, endpoint.id, type, channel);
   const fields = { takes: isTaken, refusals, last_delivery: deliveryFields(last) };
-  if (status === undefined) return { id: endpoint.id, ...fields, dead_letters_of_it: null };
-  const standing = statusFields(status, endpoint.url, now());
-  if (status.deadLetters === 0) return { ...standing, ...fields, dead_letters_of_it: null };
+  if (status === undefined) return { id: endpoint.id, ...fields, ...standingFields(undefined) };
   const name = { appId: app.id, endpointId: endpoint.id };
-  const step = { cursor: undefined, limit: MAX_STEP_LIMIT };
-  const { letters, next } = await operations.deadLetters(name, { type, channel }, step);
-  const latest = letters.at(-1);
+  const hasSomething = status.backlog > 0 || status.deadLetters > 0;
+  const standing = hasSomething ? await operations.standing(name, type, channel) : undefined;
   return {
-    ...standing,
+    ...statusFields(status, endpoint.url, now()),
     ...fields,
+    ...standingFields(standing),
+  };
+}
+
+/** Null: the endpoint has nothing at all. */
+function standingFields(standing: EventStanding | undefined) {
+  if (standing === undefined) return { waiting_of_it: null, dead_letters_of_it: null };
+  const { waiting, dead } = standing;
+  const { oldest } = waiting;
+  const { latest } = dead;
+  return {
+    waiting_of_it: {
+      found: waiting.found,
+      is_complete: waiting.isComplete,
+      oldest: oldest === undefined ? null : eventFields(oldest),
+    },
     dead_letters_of_it: {
-      found: letters.length,
-      // One step looks at a bounded number: a larger heap is listed with its own route.
-      is_complete: next === undefined,
+      found: dead.found,
       latest: latest === undefined ? null : letterFields(latest),
     },
   };

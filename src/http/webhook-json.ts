@@ -50,7 +50,8 @@ export function foundJson(found: FoundEvent): string {
   return `${head.slice(0, -1)},"payload":${event.json}}`;
 }
 
-function eventFields({ id, type, channel, decidedMs, bytes }: OutboxEvent) {
+/** Without the payload. */
+export function eventFields({ id, type, channel, decidedMs, bytes }: OutboxEvent) {
   return { id, event: type, channel, bytes, decided_ms: decidedMs };
 }
 

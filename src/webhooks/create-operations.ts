@@ -3,6 +3,7 @@ import type { WebhookEndpoint } from "../apps/app.ts";
 import { type DispatchContext, errorCode } from "./context.ts";
 import type { Delivery } from "./delivery.ts";
 import { partitionOfEventId } from "./event-id.ts";
+import { standingOf } from "./event-standing.ts";
 import type {
   EndpointName,
   EndpointStatus,
@@ -110,6 +111,7 @@ export function createOperations(context: DispatchContext, delivery: Delivery): 
       if (!(partition < desk.partitions)) return undefined;
       return desk.find({ partition, appId, endpointId }, eventId);
     },
+    standing: (of, type, channel) => standingOf(desk, of, type, channel),
     async replay(of, wanted, step) {
       const problem = await absence(of);
       if (problem) return problem;

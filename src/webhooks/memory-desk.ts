@@ -67,7 +67,8 @@ export function createMemoryDesk(parts: MemoryDeskParts): OutboxDesk {
     },
     letters: (lane) =>
       lettersOf(lane).map((letter) => ({ place: letter.event.id, id: letter.event.id, letter })),
-    waiting: (lane, count) => lanes.waiting(lane, count).map(({ id }) => ({ place: id, id })),
+    waiting: (lane, count) =>
+      lanes.waiting(lane, count).map((event) => ({ place: event.id, id: event.id, event })),
     replay(lane, letters) {
       const moved = moveLetters(lane, letters, ({ event }) =>
         lanes.add(lane, { ...event, retriedFromMs: now() }),

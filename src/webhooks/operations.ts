@@ -84,6 +84,21 @@ export type FoundEvent =
     }
   | { readonly place: "dead"; readonly letter: DeadLetter };
 
+/** Where the events of one type on one channel stand for one endpoint. */
+export interface EventStanding {
+  readonly waiting: {
+    readonly found: number;
+    /** False: more events of the channel's partition wait for the endpoint than were looked at. */
+    readonly isComplete: boolean;
+    readonly oldest: OutboxEvent | undefined;
+  };
+  readonly dead: {
+    readonly found: number;
+    /** By the decision of its event. */
+    readonly latest: DeadLetter | undefined;
+  };
+}
+
 /** Why something was not done, for the operator. Nothing was changed. */
 export interface Refused {
   readonly refused: string;
@@ -96,6 +111,8 @@ export interface WebhookOperations {
   deadLetters(of: EndpointName, wanted: Wanted, step: Step): Promise<DeadLetterPage>;
   /** Undefined: delivered, dropped, or never meant for this endpoint. */
   find(of: EndpointName, eventId: string): Promise<FoundEvent | undefined>;
+  /** Looks at the 1,000 oldest events that wait in the channel's partition, and at all dead letters there. */
+  standing(of: EndpointName, type: string, channel: string): Promise<EventStanding>;
   /**
    * Sends dead letters again, behind what waits: with their ids, in order within a channel, with a new retry
    * budget. Refused for an endpoint that is not configured: nobody would get them.

@@ -5,7 +5,7 @@
  * Whoever dispatches a lane that was changed is told of it: see `touched` in outbox-controls.ts.
  */
 import type { EndpointName, FoundEvent, LaneFailure } from "./operations.ts";
-import type { Backlog, DeadLetter, LaneKey } from "./outbox.ts";
+import type { Backlog, DeadLetter, LaneKey, OutboxEvent } from "./outbox.ts";
 
 /** Where an endpoint has events: in its lanes, or among its dead letters. */
 export type Box = "waiting" | "dead";
@@ -16,6 +16,10 @@ export interface Entry {
   readonly place: string;
   /** Of the event. */
   readonly id: string;
+}
+
+export interface PlacedEvent extends Entry {
+  readonly event: OutboxEvent;
 }
 
 export interface PlacedLetter extends Entry {
@@ -43,7 +47,7 @@ export interface OutboxDesk {
   /** All dead letters of an endpoint in a partition, in any order. */
   letters(lane: LaneKey): readonly PlacedLetter[] | Promise<readonly PlacedLetter[]>;
   /** The oldest events of a lane. */
-  waiting(lane: LaneKey, count: number): readonly Entry[] | Promise<readonly Entry[]>;
+  waiting(lane: LaneKey, count: number): readonly PlacedEvent[] | Promise<readonly PlacedEvent[]>;
   /** Puts dead letters at the end of their lane, in this order, and begins its retry budget anew. */
   replay(lane: LaneKey, letters: readonly Entry[]): Moved | Promise<Moved>;
   /** Answers how many there were to drop. */

@@ -82,9 +82,10 @@ export function createRedisDesk(parts: RedisDeskParts): OutboxDesk {
     letters: (lane) => reach(lane.partition, () => reads.letters(lane)),
     waiting: (lane, count) =>
       reach(lane.partition, async () =>
-        (await lanes.read(lane, undefined, count)).map(({ place, event: { id } }) => ({
+        (await lanes.read(lane, undefined, count)).map(({ place, event }) => ({
           place,
-          id,
+          id: event.id,
+          event,
         })),
       ),
     async replay(lane, letters) {

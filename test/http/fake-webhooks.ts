@@ -45,6 +45,15 @@ export function fakeWebhooks(): FakeWebhooks {
     operations: {
       status: async () => statuses,
       deadLetters: async (_of, wanted, step) => page(wanted, step),
+      async standing(_of, type, channel) {
+        const isMeant = (event: OutboxEvent) => event.type === type && event.channel === channel;
+        const own = waiting.filter(isMeant);
+        const dead = letters.filter(({ event }) => isMeant(event));
+        return {
+          waiting: { found: own.length, isComplete: waiting.length < 1_000, oldest: own[0] },
+          dead: { found: dead.length, latest: dead.at(-1) },
+        };
+      },
       async find(_of, id): Promise<FoundEvent | undefined> {
         const letter = letters.find(({ event }) => event.id === id);
         if (letter !== undefined) return { place: "dead", letter };

@@ -315,6 +315,7 @@ describe("GET webhooks/explain", () => {
     ]);
     webhooks.statuses[0] = status("orders", { deadLetters: 1, backlog: 3, oldestMs: NOW_MS });
     webhooks.letters.push({ event: outboxEvent(ID), reason: "budget", status: "500", diedMs: 9 });
+    webhooks.waiting.push(outboxEvent("1-2-1-1", { channel: "hall" }), outboxEvent("1-2-2-1"));
     const taken = { eventId: "1-1-1-1", channel: "room", deliveredMs: 5, latencyMs: 12 };
     last.set("orders:channel_occupied:room", taken);
     const params = { event: "channel_occupied", channel: "room" };
@@ -334,12 +335,28 @@ describe("GET webhooks/explain", () => {
       latency_ms: 12,
     });
     const dead = orders?.dead_letters_of_it as Record<string, unknown>;
-    assert.deepEqual([dead.found, dead.is_complete], [1, true]);
+    assert.equal(dead.found, 1);
     assert.equal((dead.latest as { id: string }).id, ID);
+    const waiting = orders?.waiting_of_it as Record<string, unknown>;
+    assert.deepEqual([waiting.found, waiting.is_complete], [1, true]);
+    const { id, event, channel } = waiting.oldest as Record<string, unknown>;
+    assert.deepEqual([id, event, channel], ["1-2-2-1", "channel_occupied", "room"]);
+    assert.deepEqual([beta?.waiting_of_it, beta?.dead_letters_of_it], [null, null]);
     assert.deepEqual([beta?.takes, beta?.last_delivery], [false, null]);
     assert.match(String(beta?.refusals), /filter.channel_name_starts_with is "beta-"/);
     const one = await api.request({ path, params: { ...params, endpoint: "beta" } });
     assert.equal((one.json as { endpoints: unknown[] }).endpoints.length, 1);
+  });
+
+  test("says what waits of an endpoint that has no dead letters", async () => {
+    const { api, webhooks } = createRig();
+    webhooks.statuses[0] = status("orders", { backlog: 1, oldestMs: NOW_MS });
+    webhooks.waiting.push(outboxEvent(ID));
+    const params = { event: "channel_occupied", channel: "room" };
+    const { endpoints } = (await api.request({ path, params })).json as {
+      endpoints: { waiting_of_it: { found: number } }[];
+    };
+    assert.equal(endpoints[0]?.waiting_of_it.found, 1);
   });
 
   test("says when no channel of that kind has the event", async () => {

@@ -164,6 +164,26 @@ test("explain says what was delivered last, and ends with 1 when nobody gets the
   assert.match(impossible.out, /It never happens\. Only cache channels/);
 });
 
+test("explain says how many of those that wait and of the dead letters are meant", async (t) => {
+  const rig = await createRig(t);
+  const { cli, pipit } = rig;
+  const explain = async (channel: string) =>
+    (await cli.run("webhooks", "explain", "--event", "channel_occupied", "--channel", channel)).out;
+  await letDie(rig, ["a", "b"]);
+  assert.match(await explain("b"), /\n {2}1 dead letter of it, the last [-\d]+ \(budget\)\n/);
+  await cli.run("webhooks", "pause", "orders");
+  const socket = await pipit.raw();
+  for (const channel of ["c", "d"]) await subscribe(socket, channel);
+  await until("both wait", async () => (await statusOf(cli)).backlog === 2);
+  assert.match(
+    await explain("d"),
+    /2 events wait, .*\n {2}of them 1 channel_occupied on d, the oldest [-\d]+ for \d+s\n/,
+  );
+  const other = await explain("e");
+  assert.match(other, /\n {2}of them no channel_occupied on e\n/);
+  assert.doesNotMatch(other, /dead letter/);
+});
+
 test("what cannot be done is said, with what there is, and changes nothing", async (t) => {
   const { pipit, cli } = await createRig(t);
   for (const [args, code, text] of [

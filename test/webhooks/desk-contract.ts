@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { channelEvent } from "../../src/protocol/webhook-event.ts";
 import { compareEventIds } from "../../src/webhooks/event-id.ts";
+import { standingOf } from "../../src/webhooks/event-standing.ts";
 import type { DeadLetter, LaneKey, OutboxEvent } from "../../src/webhooks/outbox.ts";
 import type { ControlListener, StoredPause } from "../../src/webhooks/outbox-controls.ts";
 import type { ContractBounds, OpenOutbox } from "./outbox-contract.ts";
@@ -354,6 +355,26 @@ export function deskContract(driver: string, open: OpenOutbox): void {
       assert.deepEqual([found.failing.lastStatus, found.failing.attempts > 1], ["503", true]);
       assert.equal(await desk.find(OTHER, delivered.id), undefined);
       assert.equal(await desk.find(OTHER, died.id), undefined);
+    });
+
+    test("tells where the events of a type on a channel stand", async (t) => {
+      const { desk, put, kill } = await opened(t);
+      await kill("abb");
+      const [latest] = await kill("b");
+      await put("acb", OTHER);
+      const [waits] = await put("a");
+      await put("ca");
+      const of = { appId: "app", endpointId: "one" };
+      const a = await standingOf(desk, of, "channel_occupied", "a");
+      assert.deepEqual(
+        [a.waiting.found, a.waiting.isComplete, a.waiting.oldest?.id, a.dead.found],
+        [2, true, waits?.id, 1],
+      );
+      const b = await standingOf(desk, of, "channel_occupied", "b");
+      assert.deepEqual([b.waiting.found, b.dead.found], [0, 3]);
+      assert.equal(b.dead.latest?.event.id, latest?.id);
+      const vacated = await standingOf(desk, of, "channel_vacated", "b");
+      assert.deepEqual([vacated.waiting.found, vacated.dead.found], [0, 0]);
     });
 
     test("finds an event far behind in a lane", async (t) => {
