@@ -78,7 +78,7 @@ export async function openBullmqSide(
     },
     delivered: () => target.counts.posts,
     posts: () => target.counts.posts,
-    writes: () => 0,
+    writes: { sent: 0, answered: 0 },
     async close() {
       await worker?.close();
       await target.close();

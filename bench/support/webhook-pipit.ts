@@ -18,18 +18,24 @@ import {
   SIGNING_KEY,
   type WebhookServer,
   type WebhookSide,
+  type WriteCounts,
 } from "./webhook-side.ts";
 import { createCountingTarget } from "./webhook-target.ts";
 
 /** What lua/write.lua does for webhooks: it puts the event into the outbox, and wakes the dispatcher. */
 const APPEND = /^ {2}if not hasEvents and redis\.call.*$|^ {2}redis\.call\("XADD", events.*$/gm;
 
-function countWrites(commands: Commands, counts: { writes: number }): Commands {
+function countWrites(commands: Commands, counts: WriteCounts): Commands {
   return {
     ...commands,
-    runScript(script, ...rest) {
-      if (script.name === "write") counts.writes += 1;
-      return commands.runScript(script, ...rest);
+    async runScript(script, ...rest) {
+      if (script.name !== "write") return commands.runScript(script, ...rest);
+      counts.sent += 1;
+      try {
+        return await commands.runScript(script, ...rest);
+      } finally {
+        counts.answered += 1;
+      }
     },
   };
 }
@@ -64,10 +70,10 @@ export async function openPipitSide(
   const redis = createRedisConnections({ url: server.url, keyPrefix }, SILENT_LOG, {
     nodeId: nodeName,
   });
-  const written = { writes: 0 };
+  const writes: WriteCounts = { sent: 0, answered: 0 };
   const commands = part === "move" ? redis.commands : withoutEvents(redis.commands);
   const state = createRedisChannelState({
-    redis: { ...redis, commands: countWrites(commands, written) },
+    redis: { ...redis, commands: countWrites(commands, writes) },
     nodeName,
     announce: NOBODY_HEARS,
     now: Date.now,
@@ -117,7 +123,7 @@ export async function openPipitSide(
     },
     delivered: () => target.counts.events,
     posts: () => target.counts.posts,
-    writes: () => written.writes,
+    writes,
     async close() {
       await webhooks.close(0);
       await state.close();

@@ -15,9 +15,14 @@ export interface WebhookSide {
   delivered(): number;
   /** POSTs that the receiver answered. */
   posts(): number;
-  /** Writes so far that decided events. */
-  writes(): number;
+  /** Writes that decide events. */
+  readonly writes: Readonly<WriteCounts>;
   close(): Promise<void>;
+}
+
+export interface WriteCounts {
+  sent: number;
+  answered: number;
 }
 
 /**
