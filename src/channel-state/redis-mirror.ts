@@ -117,6 +117,15 @@ export function createMirror(parts: MirrorParts): Mirror {
   }
 
   function take(roster: Roster): void {
+    if (isTelling) {
+      // Changes that come meanwhile are kept.
+      isReading = true;
+      setImmediate(() => {
+        isReading = false;
+        if (isOpen) take(roster);
+      });
+      return;
+    }
     if (roster.restoreMs > 0) {
       // Who is missing may only not have been told yet.
       clearTimeout(restoreTimer);
@@ -222,11 +231,11 @@ export function createMirror(parts: MirrorParts): Mirror {
     reload,
     whenPresent(userId, wanted, present) {
       const each = { userId, version: wanted, present };
+      waiting.push(each);
       if (isPresent(each)) {
-        present();
+        tellPresent();
         return;
       }
-      waiting.push(each);
       if (waitTimer === undefined) lookLater();
     },
     close() {

@@ -149,23 +149,45 @@ test("a later version that lacks the user is not what was awaited", async (t) =>
   assert.equal(isPresent, true);
 });
 
-test("the list stands still until whoever waited for it has taken it", async (t) => {
-  const opened = await open(t);
-  const { mirror } = opened;
-  await answer(opened, { version: 1, members: members("u1") });
-  const taken = new Promise<string[]>((resolve) => {
-    mirror.whenPresent("u2", 2, () => {
-      // As the room above takes it: a few microtasks later.
+/** The list as the room above takes it once the user is present: a few microtasks later. */
+function takeWhenPresent(mirror: Mirror, userId: string, version: number): Promise<string[]> {
+  return new Promise((resolve) => {
+    mirror.whenPresent(userId, version, () => {
       void Promise.resolve()
         .then(() => {})
         .then(() => resolve([...mirror.members.keys()]));
     });
   });
+}
+
+test("the list stands still until whoever waited for it has taken it", async (t) => {
+  const opened = await open(t);
+  const { mirror } = opened;
+  await answer(opened, { version: 1, members: members("u1") });
+  const taken = takeWhenPresent(mirror, "u2", 2);
   mirror.hear(come(1, 2, "u2"));
   mirror.hear(go(2, 3, "u2"));
   assert.deepEqual(await taken, ["u1", "u2"]);
   await until("the change is applied", () => !mirror.members.has("u2"));
 });
+
+for (const news of ["a change", "a list that was read"]) {
+  test(`${news} that takes the user away waits for one who found him present at once`, async (t) => {
+    const opened = await open(t);
+    const { mirror, readings } = opened;
+    await answer(opened, { version: 2, members: members("u1", "u2") });
+    mirror.reload();
+    await until("the list is read again", () => readings.length === 1);
+    if (news === "a change") await answer(opened, { version: 2, members: members("u1", "u2") });
+    const taken = takeWhenPresent(mirror, "u2", 2);
+    if (news === "a change") mirror.hear(go(2, 3, "u2"));
+    else readings.shift()?.({ version: 3, members: members("u1") });
+    assert.deepEqual(await taken, ["u1", "u2"]);
+    await until("it is applied", () => !mirror.members.has("u2"));
+    mirror.hear(come(3, 4, "u3"));
+    assert.deepEqual([...mirror.members.keys()], ["u1", "u3"], "and what follows too");
+  });
+}
 
 test("a list of another epoch is not believed, and read again", async (t) => {
   const opened = await open(t);
