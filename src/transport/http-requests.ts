@@ -66,6 +66,8 @@ class Exchange {
   #chunks: Buffer[] = [];
   #received = 0;
   #hasAll = false;
+  /** Whether something had to be waited for: then the answer may come outside of the library's callbacks. */
+  #isLate = false;
 
   constructor(parts: HttpRequestParts, res: HttpResponse) {
     this.#parts = parts;
@@ -84,6 +86,7 @@ class Exchange {
       if (!this.#isOver) this.#res.onData((chunk, isLast) => this.#read(chunk, isLast));
       return;
     }
+    this.#isLate = true;
     // Data that came with the head is delivered now or never; what follows waits until the head is accepted.
     this.#res.onData((chunk, isLast) => this.#read(chunk, isLast));
     this.#res.pause();
@@ -95,7 +98,7 @@ class Exchange {
       if (this.#isOver) return;
       if (this.#isTooLarge()) this.#refuseBody();
       else if (this.#hasAll) this.#finish(Buffer.concat(this.#chunks));
-    }, this.#failed);
+    }, this.#failed.bind(this));
   }
 
   /** Empty once the exchange is over: the connection may be gone. */
@@ -104,10 +107,10 @@ class Exchange {
   }
 
   /** The API promises not to reject; if it does, that is ours to see. */
-  readonly #failed = (error: unknown): void => {
+  #failed(error: unknown): never {
     this.#answer({ status: 500, body: '{"error":"Internal error.","code":500}', route: "unknown" });
     throw error;
-  };
+  }
 
   #take(begun: HttpAnswer | BodyWanted): void {
     if (!("finish" in begun)) {
@@ -154,30 +157,36 @@ class Exchange {
   #finish(body: Buffer): void {
     const answer = this.#wanted?.finish(body);
     this.#chunks = [];
-    if (answer instanceof Promise) answer.then((late) => this.#answer(late), this.#failed);
-    else if (answer !== undefined) this.#answer(answer);
+    if (answer instanceof Promise) {
+      this.#isLate = true;
+      answer.then((late) => this.#answer(late), this.#failed.bind(this));
+    } else if (answer !== undefined) this.#answer(answer);
   }
 
   #answer(answer: HttpAnswer): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    // The library corks what is written in its callbacks: once more by hand cost 0.3 of 18 µs a request.
+    if (this.#isLate) this.#res.cork(() => this.#write(answer));
+    else this.#write(answer);
+  }
+
+  #write(answer: HttpAnswer): void {
     const res = this.#res;
-    res.cork(() => {
-      // 200 is what the library writes by itself.
-      if (answer.status !== 200) {
-        res.writeStatus(`${answer.status} ${STATUS_CODES[answer.status] ?? ""}`);
-      }
-      res.writeHeader("Content-Type", answer.contentType ?? "application/json");
-      if (answer.headers !== undefined) {
-        for (const [name, value] of Object.entries(answer.headers)) res.writeHeader(name, value);
-      }
-      if (!this.#isHead) res.end(answer.body, this.#mustClose());
-      else {
-        // Given the length, endWithoutBody waits for so many bytes: the connection's next request would be dropped.
-        res.writeHeader("Content-Length", String(Buffer.byteLength(answer.body)));
-        res.endWithoutBody();
-      }
-    });
+    // 200 is what the library writes by itself.
+    if (answer.status !== 200) {
+      res.writeStatus(`${answer.status} ${STATUS_CODES[answer.status] ?? ""}`);
+    }
+    res.writeHeader("Content-Type", answer.contentType ?? "application/json");
+    if (answer.headers !== undefined) {
+      for (const [name, value] of Object.entries(answer.headers)) res.writeHeader(name, value);
+    }
+    if (!this.#isHead) res.end(answer.body, this.#mustClose());
+    else {
+      // Given the length, endWithoutBody waits for so many bytes: the connection's next request would be dropped.
+      res.writeHeader("Content-Length", String(Buffer.byteLength(answer.body)));
+      res.endWithoutBody();
+    }
   }
 
   /** Whether much of the body is still to come: reading it to keep the connection would cost more than it is worth. */
