@@ -72,6 +72,7 @@ export function createRedisDrivers(
     mayServe: () => !redis.isForeign(),
     problems() {
       if (redis.isForeign()) return ["Redis belongs to another deployment, the log says which."];
+      if (redis.isRefused()) return ["Redis refuses what a node must write, the log says why."];
       if (!redis.isUp()) return ["Redis cannot be reached."]; // why is in the log, since anybody may read this
       const { failingPartitions } = state.health();
       const unwritten = `${failingPartitions} partitions of the channel state cannot be written.`;

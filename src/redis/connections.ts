@@ -10,7 +10,7 @@ import { createGate, type GateCounters } from "./gate.ts";
 import { createKeys, type Keys } from "./keys.ts";
 import { type RedisMemory, readMemory } from "./memory.ts";
 import { createProbe, type Probe } from "./probe.ts";
-import { RedisUnavailableError } from "./redis-unavailable.ts";
+import { RedisRefusedError, RedisUnavailableError } from "./redis-unavailable.ts";
 import { keySettings, type RedisSettings, redisTimings } from "./settings.ts";
 import { createSlotOwners, serverOf } from "./slot-owners.ts";
 import { createSubscribers, type LinkEvents, type Subscribers } from "./subscribers.ts";
@@ -34,6 +34,8 @@ export interface RedisConnections {
   rejoin(): void;
   /** Nodes of another schema or number of partitions have taken the key prefix since: the log says what to do. */
   isForeign(): boolean;
+  /** It answers and does not let this node join: the log says why. */
+  isRefused(): boolean;
   /** Whether Redis answers and is heard, as far as is known. */
   isUp(): boolean;
   /** Whether Redis was ever away since {@link connect}, at its beginning too. */
@@ -116,6 +118,7 @@ export function createRedisConnections(
   let isClosed = false;
   let hasJoined = false;
   let isForeign = false;
+  let isRefused = false;
   let isRejoining = false;
   let joining: NodeJS.Timeout | undefined;
   let wasUp = false;
@@ -144,6 +147,7 @@ export function createRedisConnections(
     commandsClient.on("ready", () => void join());
     commandsClient.on("close", () => {
       hasJoined = false;
+      isRefused = false;
     });
     for (const client of [commandsClient, publisher]) {
       client.on("error", (error: Error) => {
@@ -172,9 +176,11 @@ export function createRedisConnections(
       await joinDeployment(commands, keys);
       hasJoined = true;
       isForeign = false;
+      isRefused = false;
       look();
     } catch (error) {
       if (isClosed) return;
+      noteRefusal(error);
       if (error instanceof RedisDeploymentError) {
         if (settleConnecting !== undefined) return settleConnecting.reject(error);
         lastError = error.message;
@@ -188,6 +194,15 @@ export function createRedisConnections(
       clearTimeout(joining);
       joining = setTimeout(() => void join(), JOIN_AGAIN_AFTER_MS);
     }
+  }
+
+  function noteRefusal(error: unknown): void {
+    const wasRefused = isRefused;
+    isRefused = error instanceof RedisRefusedError;
+    if (!isRefused) return;
+    lastError = reasonOf(error as RedisRefusedError);
+    if (!wasRefused) log.error({ reason: lastError }, "redis does not let this node join");
+    look();
   }
 
   function isUp(): boolean {
@@ -278,6 +293,7 @@ export function createRedisConnections(
       });
     },
     isForeign: () => isForeign,
+    isRefused: () => isRefused,
     isUp,
     hasBeenAway: () => hasBeenAway,
     onUp: (listener) => void upListeners.push(listener),

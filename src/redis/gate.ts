@@ -5,7 +5,8 @@
  * out of time its lane (on Redis Cluster each master is one) is silent: further calls are refused at once,
  * until a call of the lane is answered after all or its connection is closed.
  */
-import { RedisUnavailableError } from "./redis-unavailable.ts";
+import { RedisRefusedError, RedisUnavailableError } from "./redis-unavailable.ts";
+import { refusalText } from "./refusal.ts";
 
 export interface GateSettings {
   readonly timeoutMs: number;
@@ -71,9 +72,9 @@ export function createGate({ timeoutMs, maxInFlight, onChange, observe }: GatePa
     if (isReply(error)) {
       counters.errors += 1;
       if (isMistake(error)) return error;
-    } else {
-      counters.connectionFailures += 1;
+      return new RedisRefusedError(refusalText(name, error), { cause: error });
     }
+    counters.connectionFailures += 1;
     return new RedisUnavailableError(`${name}: Redis cannot be used.`, { cause: error });
   }
 

@@ -5,3 +5,6 @@ export class RedisUnavailableError extends Error {
   override readonly name = "RedisUnavailableError";
   readonly code = "PIPIT_REDIS_UNAVAILABLE";
 }
+
+/** Redis has answered that it does not do it now. */
+export class RedisRefusedError extends RedisUnavailableError {}

@@ -34,6 +34,34 @@ describe("connect", () => {
     assert.deepEqual(lines, ["warn redis is away, trying again", "info redis is there"]);
   });
 
+  test("says once that Redis is full when it needs room to join, with what to do, and goes on", async (t) => {
+    const server = await startRedis(t, { args: ["--maxmemory", "1"] });
+    const { log, lines, reasons } = recordingLog();
+    const connections = createRedisConnections({ url: server.url }, log);
+    t.after(() => connections.close());
+    const connected = connections.connect();
+    await until("it is told", () => connections.isRefused());
+    assert.equal(connections.isUp(), false);
+    const { calls } = connections.counters.commands;
+    await until("it has tried again", () => connections.counters.commands.calls > calls + 1);
+    assert.deepEqual(lines, [
+      "error redis does not let this node join",
+      "warn redis is away, trying again",
+    ]);
+    const full = "join: Redis refuses it with OOM: it is full, raise its maxmemory.";
+    assert.deepEqual(reasons, [full, full]);
+    await server.call("CONFIG", "SET", "maxmemory", "0");
+    await connected;
+    assert.equal(connections.isRefused(), false);
+  });
+
+  test("needs no room in a Redis that has had nodes", async (t) => {
+    const server = await startRedis(t);
+    await (await openConnections(t, { url: server.url })).close();
+    await server.call("CONFIG", "SET", "maxmemory", "1");
+    assert.equal((await openConnections(t, { url: server.url })).isUp(), true);
+  });
+
   test("is in vain once the connections are closed", async (t) => {
     const server = await startRedis(t);
     await server.stop();
@@ -243,12 +271,19 @@ function writeScript(t: TestContext, lua: string): Script {
   return script;
 }
 
-function recordingLog(): { readonly log: Log; readonly lines: readonly string[] } {
+function recordingLog() {
   const lines: string[] = [];
-  const write = (level: string) => (_fields: unknown, message: string) =>
-    void lines.push(`${level} ${message}`);
+  const reasons: unknown[] = [];
+  const write =
+    (level: string): Log["warn"] =>
+    ({ reason }, message) => {
+      lines.push(`${level} ${message}`);
+      if (reason !== undefined) reasons.push(reason);
+    };
+  const log: Log = { debug() {}, info: write("info"), warn: write("warn"), error: write("error") };
   return {
-    log: { debug() {}, info: write("info"), warn: write("warn"), error: write("error") },
+    log,
     lines,
+    reasons,
   };
 }

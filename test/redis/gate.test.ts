@@ -73,6 +73,21 @@ describe("a gate", () => {
     assert.equal(gate.counters.errors, 7);
   });
 
+  test("says what Redis refused, with which word and what to do, and quotes nothing else", async () => {
+    const { gate } = open({});
+    const answer = async (message: string) => {
+      const reply = Object.assign(new Error(message), { name: "ReplyError" });
+      const error = await gate.run("write", "", () => Promise.reject(reply)).catch((each) => each);
+      return error.message;
+    };
+    assert.equal(
+      await answer("OOM command not allowed when used memory > 'maxmemory'."),
+      "write: Redis refuses it with OOM: it is full, raise its maxmemory.",
+    );
+    assert.equal(await answer("TRYAGAIN key:secret"), "write: Redis refuses it with TRYAGAIN.");
+    assert.equal(await answer("no word"), "write: Redis refuses it with an error.");
+  });
+
   test("refuses everything once it is closed", async () => {
     const { gate } = open({});
     gate.close();

@@ -22,6 +22,9 @@ local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)
 local lease = redis.call("ZSCORE", leases, node)
 if lease and tonumber(lease) < 0 then return { "CONDEMNED" } end
 
+-- A full Redis refuses only what a script writes first, and only if that takes memory. Leases must not be refused:
+-- who has none delivers nothing, and there would never be room again.
+redis.call("ZREM", leases, node)
 local epoch = tonumber(redis.call("HGET", meta, "#epoch") or "0")
 local isBegun = epoch == 0 or epoch < remembered
 if isBegun then

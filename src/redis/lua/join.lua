@@ -7,6 +7,9 @@
 -- reply schema and partitions of the deployment, as text
 local meta = KEYS[1]
 local schema, partitions = ARGV[1], ARGV[2]
-redis.call("HSETNX", meta, "schema", schema)
-redis.call("HSETNX", meta, "partitions", partitions)
+-- A full Redis lets in who has nothing to write.
+if redis.call("HLEN", meta) < 2 then
+  redis.call("HSETNX", meta, "schema", schema)
+  redis.call("HSETNX", meta, "partitions", partitions)
+end
 return redis.call("HMGET", meta, "schema", "partitions")

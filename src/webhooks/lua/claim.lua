@@ -33,6 +33,7 @@ if holder == owner then
   return answer(1, names)
 end
 if holder then return 0 end
-redis.call("SET", lease, owner, "PX", ttlMs)
+-- In this order: a full Redis refuses only what is written first, and without an owner it stays full.
 redis.call("DEL", touched)
+redis.call("SET", lease, owner, "PX", ttlMs)
 return answer(2, {})
