@@ -80,15 +80,16 @@ export function createClients(settings: RedisSettings, random: () => number): Cl
   ): Cluster => {
     // A connection to one master does not come back by itself: the cluster's client looks where to go.
     const { retryStrategy, enableOfflineQueue, lazyConnect, ...redisOptions } = common;
-    return new Cluster([...nodes], {
-      lazyConnect,
-      enableOfflineQueue,
-      clusterRetryStrategy: retryStrategy,
-      slotsRefreshInterval: SLOTS_REFRESH_MS,
-      slotsRefreshTimeout: CONNECT_TIMEOUT_MS,
-      redisOptions: { ...redisOptions, connectionName: name },
-      ...options,
-    });
+    return refreshing(
+      new Cluster([...nodes], {
+        lazyConnect,
+        enableOfflineQueue,
+        clusterRetryStrategy: retryStrategy,
+        slotsRefreshTimeout: CONNECT_TIMEOUT_MS,
+        redisOptions: { ...redisOptions, connectionName: name },
+        ...options,
+      }),
+    );
   };
 
   const open = (name: string, options?: ClientOptions): RedisClient =>
@@ -106,6 +107,17 @@ export function createClients(settings: RedisSettings, random: () => number): Cl
       return silently(new Redis({ ...common, connectionName: "pipit-subscriber", host, port }));
     },
   };
+}
+
+/** Looks for moved slots now and then. The library's own timer outlives a client that is closed while it looks. */
+function refreshing(cluster: Cluster): Cluster {
+  let timer: NodeJS.Timeout | undefined;
+  cluster.on("ready", () => {
+    clearInterval(timer);
+    timer = setInterval(() => cluster.refreshSlotsCache(), SLOTS_REFRESH_MS);
+  });
+  cluster.on("close", () => clearInterval(timer));
+  return cluster;
 }
 
 /** The library throws errors that nobody listens for; ours are told by what fails because of them. */

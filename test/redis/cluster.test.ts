@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { after, before, describe, type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { createRedisCacheStore } from "../../src/cache/redis-cache-store.ts";
 import { reportConnections } from "../../src/redis/connection-counts.ts";
 import { hashSlot } from "../../src/redis/hash-slot.ts";
@@ -155,6 +157,22 @@ describe("on a Redis Cluster", () => {
     await bus.publish(elsewhere.name, MESSAGE);
     stopped?.resume();
     await until("all answer", () => connections.isUp());
+  });
+
+  test("a client that is closed while it looks for moved slots keeps its process no longer", async (t) => {
+    const [{ host, port } = { host: "", port: 0 }] = cluster.nodes;
+    const program = fileURLToPath(new URL("./closing-client.ts", import.meta.url));
+    const child = spawn(process.execPath, ["--import", "tsx", program, host, `${port}`]);
+    t.after(() => child.kill("SIGKILL"));
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8").on("data", (text: string) => {
+        output += text;
+      });
+    }
+    await until("it is closed", () => output.includes("closing"), 60_000);
+    await until("its process ends", () => child.exitCode !== null);
+    assert.deepEqual([child.exitCode, output], [0, "closing\n"]);
   });
 
   async function calls(command: string): Promise<number> {
