@@ -72,9 +72,9 @@ function chooseSteps(wanted: readonly string[]): readonly Step[] {
     const known = all.map((step) => step.name).join(", ");
     throw new Error(`There is no area or file ${JSON.stringify(name)}. Areas: ${known}.`);
   }
-  const touched = [...names, ...files.map(areaOf)];
-  // All but unit tests may start the built server.
-  if (areas.some(({ name }) => name !== UNIT && touched.includes(name))) names.add("build");
+  // Some unit tests, and all others, start the built server.
+  const touched = [...names, ...files.map(areaOf).filter((name) => name !== UNIT)];
+  if (areas.some(({ name }) => touched.includes(name))) names.add("build");
   const byArea = new Map<string, string[]>();
   for (const file of files) byArea.set(areaOf(file), [...(byArea.get(areaOf(file)) ?? []), file]);
   const chosen = Array.from(byArea, ([name, list]) => testStep({ name, files: list }));
