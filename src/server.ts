@@ -212,7 +212,8 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
 
   async function start(): Promise<void> {
     requireWebhookFiles(config);
-    processMetrics.start();
+    // Where nobody can read it, the event loop need not be woken a hundred times a second to be watched.
+    if (metrics !== undefined) processMetrics.start();
     await metrics?.listen();
     // Before the drivers: probes are answered, "not ready", while Redis is waited for.
     await transport.listen({ channels, api });
