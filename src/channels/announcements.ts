@@ -1,5 +1,6 @@
 /** Tells this node's sockets what the channel state has decided. Source: protocol.md §2.7, §4.3, §5. */
 import type { Announcements } from "../channel-state/channel-state.ts";
+import type { LocalChannel } from "../connections/local-channel.ts";
 import type { Watchers } from "../connections/watchers.ts";
 import { channelKind } from "../protocol/channel-name.ts";
 import {
@@ -10,7 +11,7 @@ import {
 } from "../protocol/frame.ts";
 import { channelTopic } from "../protocol/topic.ts";
 import type { Delivery } from "./delivery.ts";
-import type { LocalChannel, LocalChannels } from "./local-channels.ts";
+import type { LocalChannels } from "./local-channels.ts";
 
 export function createAnnouncements(
   locals: LocalChannels,

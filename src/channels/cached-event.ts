@@ -1,9 +1,10 @@
 /** The last event of a cache channel, for those who have just joined it. Source: protocol.md §2.8. */
 import type { CacheEntry, CacheStore } from "../cache/cache-store.ts";
-import type { Connection, Subscription } from "../connections/connection.ts";
+import type { Connection } from "../connections/connection.ts";
+import type { LocalChannel } from "../connections/local-channel.ts";
+import type { Subscription } from "../connections/subscription.ts";
 import { cacheMissFrame, eventFrame } from "../protocol/frame.ts";
 import type { ChannelsCounters } from "./counters.ts";
-import type { LocalChannel } from "./local-channels.ts";
 
 /** Sends it, or that there is none; nothing at all once it is old news or the subscription is over. */
 export type SendCached = (

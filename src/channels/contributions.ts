@@ -1,7 +1,7 @@
 /** What this node has in a channel, told to the channel state as it changes: so many subscriptions, these members. */
 import type { AddMemberResult, ChannelState } from "../channel-state/channel-state.ts";
+import type { LocalChannel } from "../connections/local-channel.ts";
 import type { PresenceMember } from "../protocol/presence.ts";
-import type { LocalChannel } from "./local-channels.ts";
 
 export interface Contributions {
   /** One subscription more or less. */

@@ -1,10 +1,11 @@
 /** Delivers messages to this node's sockets: the near end of every adapter. */
 import type { DeliverLocally } from "../adapters/adapter.ts";
 import type { App } from "../apps/app.ts";
+import type { LocalChannel } from "../connections/local-channel.ts";
 import type { ConnectionRegistry } from "../connections/registry.ts";
 import { CLOSE_CODES } from "../protocol/close-code.ts";
 import { channelTopic } from "../protocol/topic.ts";
-import type { LocalChannel, LocalChannels } from "./local-channels.ts";
+import type { LocalChannels } from "./local-channels.ts";
 
 /** Publishes a frame to every socket of this node that is subscribed to the topic. Transport provides it. */
 export type PublishToTopic = (topic: string, frame: string) => void;

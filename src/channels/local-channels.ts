@@ -1,27 +1,8 @@
 /** The channels that connections of this node are in, or about to be. */
 import type { App } from "../apps/app.ts";
+import type { LocalChannel } from "../connections/local-channel.ts";
 import type { ChannelKind } from "../protocol/channel-name.ts";
 import { channelTopic } from "../protocol/topic.ts";
-
-/** One channel as this node sees it. Exists while any connection holds it. */
-export interface LocalChannel {
-  readonly app: App;
-  readonly name: string;
-  /** The name as JSON, encoded once for all frames of the channel. */
-  readonly nameJson: string;
-  readonly topic: string;
-  readonly kind: ChannelKind;
-  /** Subscriptions that are not over, pending ones included. */
-  holders: number;
-  /** Subscriptions that the channel state knows of. */
-  subscribers: number;
-  /** On presence channels: user id to how many of this node's connections are that user. */
-  readonly users: Map<string, number>;
-  /** Sockets of this node that receive what is published here. */
-  receivers: number;
-  /** Backend events delivered here, so that a cached event that was overtaken is noticed. */
-  eventsDelivered: number;
-}
 
 export interface LocalChannels {
   readonly size: number;

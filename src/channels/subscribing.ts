@@ -8,19 +8,21 @@
 import type { Adapter } from "../adapters/adapter.ts";
 import type { CacheStore } from "../cache/cache-store.ts";
 import type { AddMemberResult, ChannelState } from "../channel-state/channel-state.ts";
-import type { Connection, Subscription } from "../connections/connection.ts";
-import { SmallMap } from "../connections/small-map.ts";
+import type { Connection } from "../connections/connection.ts";
+import type { LocalChannel } from "../connections/local-channel.ts";
+import type { Subscription } from "../connections/subscription.ts";
+import { Subscriptions } from "../connections/subscriptions.ts";
 import type { SubscribeCommand } from "../protocol/command.ts";
 import { presenceSucceededFrame, subscriptionSucceededFrame } from "../protocol/frame.ts";
 import type { Log } from "../protocol/log.ts";
 import type { PresenceMember } from "../protocol/presence.ts";
-import { channelTopic, USER_CHANNEL_PREFIX } from "../protocol/topic.ts";
+import { USER_CHANNEL_PREFIX } from "../protocol/topic.ts";
 import { createSendCached } from "./cached-event.ts";
 import { createContributions } from "./contributions.ts";
 import type { ChannelsCounters } from "./counters.ts";
 import { type Admission, checkJoin, unauthorized } from "./join-checks.ts";
 import { inTime } from "./join-deadline.ts";
-import type { LocalChannel, LocalChannels } from "./local-channels.ts";
+import type { LocalChannels } from "./local-channels.ts";
 import type { Refusals } from "./refusals.ts";
 
 export interface SubscribingParts {
@@ -58,7 +60,7 @@ export function createSubscribing(parts: SubscribingParts): Subscribing {
     if (channel.startsWith(USER_CHANNEL_PREFIX)) return subscribeToUser(connection, channel);
 
     const existing = connection.subscriptions?.get(channel);
-    if (existing !== undefined) return subscribeAgain(connection, channel, existing);
+    if (existing !== undefined) return subscribeAgain(connection, existing);
 
     const admission = checkJoin(connection, command, parts.maxChannelsPerConnection);
     if (!("kind" in admission)) {
@@ -79,94 +81,93 @@ export function createSubscribing(parts: SubscribingParts): Subscribing {
     }
   }
 
-  function subscribeAgain(connection: Connection, channel: string, existing: Subscription): void {
-    const local = locals.get(channelTopic(connection.app.id, channel));
+  function subscribeAgain(connection: Connection, existing: Subscription): void {
     const { acknowledgeDuplicateSubscribe } = connection.app.settings.features;
-    if (acknowledgeDuplicateSubscribe && existing.status === "joined" && local !== undefined) {
-      acknowledge(connection, local);
+    if (acknowledgeDuplicateSubscribe && existing.status === "joined") {
+      acknowledge(connection, existing.channel);
       return;
     }
-    const message = `This connection is already subscribed to ${JSON.stringify(channel)}.`;
+    const message = `This connection is already subscribed to ${existing.channel.nameJson}.`;
     refusals.refuse(connection, "duplicate_subscribe", null, message);
   }
 
   function hear(connection: Connection, name: string, { kind, member }: Admission): void {
-    const subscription: Subscription = { status: "pending", userId: member?.userId };
-    const local = locals.hold(connection.app, name, kind);
-    connection.subscriptions ??= new SmallMap();
-    // The channel's own string: the command's would be kept for each connection, 40 bytes (npm run bench:heap).
-    connection.subscriptions.set(local.name, subscription);
-    ask(connection, local, subscription, member);
+    const channel = locals.hold(connection.app, name, kind);
+    const subscription: Subscription = { status: "pending", channel, userId: member?.userId };
+    connection.subscriptions ??= new Subscriptions();
+    connection.subscriptions.add(subscription);
+    ask(connection, subscription, member);
   }
 
   function ask(
     connection: Connection,
-    local: LocalChannel,
     subscription: Subscription,
     member: PresenceMember | undefined,
   ): void {
     const askedMs = now();
     // Each time: a topic that was heard may not be just now.
-    const heard = adapter.subscribe(local.topic);
+    const heard = adapter.subscribe(subscription.channel.topic);
     if (heard === undefined) {
-      record(connection, local, subscription, member, askedMs);
+      record(connection, subscription, member, askedMs);
       return;
     }
     heard.then(
       () => {
         if (subscription.status !== "pending") return;
-        record(connection, local, subscription, member, askedMs);
+        record(connection, subscription, member, askedMs);
       },
       () => {
         if (subscription.status !== "pending") return;
         // Told of a failure, a client does not ask again on its connection, and it has no timeout of its own.
         // So it waits as long as the cluster is away, unless it waits for a list of members (architecture.md §4).
         const isPatient = member === undefined && now() - askedMs >= PATIENT_FROM_MS;
-        if (isPatient) ask(connection, local, subscription, member);
-        else fail(connection, local, subscription);
+        if (isPatient) ask(connection, subscription, member);
+        else fail(connection, subscription);
       },
     );
   }
 
   function record(
     connection: Connection,
-    local: LocalChannel,
     subscription: Subscription,
     member: PresenceMember | undefined,
     askedMs: number,
   ): void {
     if (member === undefined) {
-      join(connection, local, subscription);
+      join(connection, subscription);
       return;
     }
     subscription.status = "recording";
     const { maxPresenceMembersPerChannel } = connection.app.settings.limits;
-    const added = contributions.addMember(local, member, maxPresenceMembersPerChannel);
+    const added = contributions.addMember(
+      subscription.channel,
+      member,
+      maxPresenceMembersPerChannel,
+    );
     if (!(added instanceof Promise)) {
-      decide(connection, local, subscription, added);
+      decide(connection, subscription, added);
       return;
     }
     inTime(added, now() - askedMs).then(
       (result) => {
-        if (subscription.status === "recording") decide(connection, local, subscription, result);
+        if (subscription.status === "recording") decide(connection, subscription, result);
       },
-      () => fail(connection, local, subscription),
+      () => fail(connection, subscription),
     );
   }
 
   function decide(
     connection: Connection,
-    local: LocalChannel,
     subscription: Subscription,
     result: AddMemberResult,
   ): void {
     if (result === "added") {
-      join(connection, local, subscription);
+      join(connection, subscription);
       return;
     }
-    leave(connection, local.name, subscription);
+    leave(connection, subscription);
     const { maxPresenceMembersPerChannel } = connection.app.settings.limits;
-    refusals.refuseSubscription(connection, local.name, "presence_full", null, {
+    refusals.refuseSubscription(connection, subscription.channel.name, "presence_full", null, {
       type: "LimitReached",
       error: `The channel has ${maxPresenceMembersPerChannel} members, as many as are allowed.`,
       status: 4100,
@@ -174,7 +175,8 @@ export function createSubscribing(parts: SubscribingParts): Subscribing {
   }
 
   /** Order: §2.4. The list of members is taken in the turn in which the socket begins to hear the channel. */
-  function join(connection: Connection, local: LocalChannel, subscription: Subscription): void {
+  function join(connection: Connection, subscription: Subscription): void {
+    const local = subscription.channel;
     subscription.status = "joined";
     connection.socket.subscribe(local.topic);
     local.receivers += 1;
@@ -196,23 +198,21 @@ export function createSubscribing(parts: SubscribingParts): Subscribing {
     );
   }
 
-  function fail(connection: Connection, local: LocalChannel, subscription: Subscription): void {
+  function fail(connection: Connection, subscription: Subscription): void {
     if (subscription.status === "over") return;
-    leave(connection, local.name, subscription);
-    refusals.refuseSubscription(connection, local.name, "unavailable", null, {
+    leave(connection, subscription);
+    refusals.refuseSubscription(connection, subscription.channel.name, "unavailable", null, {
       type: "ServerError",
       error: "The server cannot reach its cluster just now: subscribe again in a few seconds.",
       status: 503,
     });
   }
 
-  function leave(connection: Connection, name: string, subscription: Subscription): void {
-    const before = subscription.status;
+  function leave(connection: Connection, subscription: Subscription): void {
+    const { status: before, channel: local } = subscription;
     if (before === "over") return;
     subscription.status = "over";
-    connection.subscriptions?.delete(name);
-    const local = locals.get(channelTopic(connection.app.id, name));
-    if (local === undefined) return;
+    connection.subscriptions?.delete(local.name);
     if (before === "joined") {
       connection.socket.unsubscribe(local.topic);
       local.receivers -= 1;
@@ -230,16 +230,15 @@ export function createSubscribing(parts: SubscribingParts): Subscribing {
     subscribe,
     unsubscribe(connection, channel) {
       const subscription = connection.subscriptions?.get(channel);
-      if (subscription !== undefined) leave(connection, channel, subscription);
+      if (subscription !== undefined) leave(connection, subscription);
       else if (connection.app.settings.features.strict && !isOwnUserChannel(connection, channel)) {
         const message = `This connection is not subscribed to ${JSON.stringify(channel.slice(0, 200))}.`;
         refusals.refuse(connection, "not_subscribed", null, message);
       }
     },
     leaveAll(connection) {
-      for (const [name, subscription] of connection.subscriptions ?? []) {
-        leave(connection, name, subscription);
-      }
+      if (connection.subscriptions === undefined) return;
+      for (const subscription of connection.subscriptions.all()) leave(connection, subscription);
     },
   };
 }

@@ -1,6 +1,6 @@
 /** One connection: the record that every room above transport knows a client by. */
 import type { App } from "../apps/app.ts";
-import type { SmallMap } from "./small-map.ts";
+import type { Subscriptions } from "./subscriptions.ts";
 
 /**
  * The client's end as the rooms see it. Transport implements it; every method does nothing after the close,
@@ -18,19 +18,6 @@ export interface Socket {
   close(code: number, message: string): void;
 }
 
-/**
- * `pending` until the channel's messages are surely heard, `recording` while the channel state is asked to
- * take a member, `over` once left: an answer that comes after that is dropped.
- */
-export type SubscriptionStatus = "pending" | "recording" | "joined" | "over";
-
-/** One connection in one channel. */
-export interface Subscription {
-  status: SubscriptionStatus;
-  /** The member that this connection is in a presence channel; undefined elsewhere. */
-  readonly userId: string | undefined;
-}
-
 /** Who a connection has signed in as (protocol.md §4.1). */
 export interface SignedInUser {
   readonly id: string;
@@ -45,8 +32,7 @@ export interface Connection {
   readonly socketId: string;
   readonly app: App;
   readonly socket: Socket;
-  /** By channel name. */
-  subscriptions: SmallMap<Subscription> | undefined;
+  subscriptions: Subscriptions | undefined;
   user: SignedInUser | undefined;
   /** Has signed in or joined a channel that needs auth. */
   isAuthorized: boolean;

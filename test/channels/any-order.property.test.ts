@@ -120,9 +120,7 @@ for (const seed of [Date.now() % 1_000_000, 1, 2]) {
       await until("every subscribe is answered", async () => {
         await calls.settled();
         return players.every(({ client }) =>
-          [...(client.connection.subscriptions?.values() ?? [])].every(
-            ({ status }) => status === "joined",
-          ),
+          (client.connection.subscriptions?.all() ?? []).every(({ status }) => status === "joined"),
         );
       });
       for (const player of players) read(player);

@@ -27,7 +27,7 @@ function assertRefused(
   assert.deepEqual(error.data, { code, message: failure.error });
   assert.deepEqual(more, []);
   assert.equal(client.socket.closed, undefined);
-  assert.equal(client.connection.subscriptions?.has(channel) ?? false, false);
+  assert.equal(client.connection.subscriptions?.get(channel), undefined);
   assert.equal(client.connection.isAuthorized, false);
   assert.equal(node.locals.size, 0);
   assert.equal(node.heard.size, 0);
