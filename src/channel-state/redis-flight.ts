@@ -46,15 +46,17 @@ export interface Acknowledgement {
   readonly arrivals: RecentArrivals;
   /** When a leave that was acknowledged now is due, epoch ms. */
   readonly dueMs: number;
-  /** When Redis was last known to have the state. */
+  /** When Redis was last known to have the state, epoch ms. */
   readonly knownMs: number;
+  /** When the acknowledgement came, epoch ms. */
+  readonly nowMs: number;
 }
 
 /** Redis has carried the step out. */
 export function acknowledge(
   { channel, step }: FlightStep,
   reply: StepReply,
-  { counters, leaves, arrivals, dueMs, knownMs }: Acknowledgement,
+  { counters, leaves, arrivals, dueMs, knownMs, nowMs }: Acknowledgement,
 ): void {
   const { appId, name } = channel;
   channel.inFlight -= 1;
@@ -64,7 +66,7 @@ export function acknowledge(
       const isUserTold = channel.isUser && step.isAnnounced;
       const left = { appId, channel: name, userId: undefined };
       if (step.count > 0) {
-        const isBack = leaves.remove(left, knownMs);
+        const isBack = leaves.remove(left, nowMs);
         const hasCome = channel.ackedCount === 0 && !step.isRestored && !isBack;
         if (hasCome) arrivals.add(channel, undefined);
       } else {
@@ -81,7 +83,7 @@ export function acknowledge(
       const { userId } = step.user;
       channel.restoredUsers?.delete(userId);
       if (reply === "full") break;
-      const isBack = leaves.remove({ appId, channel: name, userId }, knownMs);
+      const isBack = leaves.remove({ appId, channel: name, userId }, nowMs);
       channel.ackedUsers ??= new Set();
       if (!channel.ackedUsers.has(userId) && !step.isRestored && !isBack) {
         arrivals.add(channel, userId);

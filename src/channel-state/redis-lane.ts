@@ -7,6 +7,7 @@
  * everything that it holds anew.
  */
 import { acknowledge, type Flight, gatherSteps, stepsToReturn } from "./redis-flight.ts";
+import { createFormerHoldings, restoreGone } from "./redis-former-holdings.ts";
 import { heartbeat, register } from "./redis-lease.ts";
 import { createRecentArrivals } from "./redis-recent-arrivals.ts";
 import type { RecentLeaves } from "./redis-recent-leaves.ts";
@@ -86,6 +87,7 @@ export function createLane(
   const channels = new Set<TrackedChannel>();
   const dirty = new Set<TrackedChannel>();
   const arrivals = createRecentArrivals(now);
+  const former = createFormerHoldings();
   let generation = 0;
   /** The incarnation that was registered last, this one or one before. */
   let registered: string | undefined;
@@ -101,7 +103,7 @@ export function createLane(
   let isRunning = false;
   let restoreUntilMs = 0;
   let renewedMs: number | undefined;
-  /** When Redis was last known to have the state. */
+  /** When Redis was last known to have the state: an answer speaks of the time at which it was asked for. */
   let knownMs = 0;
   let endPause: (() => void) | undefined;
   let beats = 0;
@@ -192,8 +194,8 @@ export function createLane(
     }
     const loss = isLost ? "all" : hasLostWrites ? "last writes" : "none";
     hasLostWrites = false;
-    knownMs = renewedMs;
     replay(loss, answer.seqBefore);
+    knownMs = askedMs;
     // Of what else is told anew nobody knows who was an arrival: rather all of it has been told.
     arrivals.begin(askedMs, isLost ? answer.arrivalsWaitMs : 0);
   }
@@ -208,6 +210,10 @@ export function createLane(
   }
 
   function replay(loss: StateLoss, seqBefore: number | undefined): void {
+    const toldMs = Math.max(now() + settings.leaseMs + settings.leaveGraceMs, restoreUntilMs);
+    if (loss === "none") former.addAcknowledged(channels, toldMs);
+    if (orphan && !arrivals.areUntold()) former.addUnderWay(orphan, toldMs);
+    if (loss !== "none") restoreFormer();
     for (const channel of channels) {
       forgetAcknowledged(channel, loss, arrivals.of(channel), arrivals.areUntold());
       dirty.add(channel);
@@ -215,6 +221,13 @@ export function createLane(
     if (orphan) returnOrphan(orphan, (seqBefore ?? -1) >= orphan.seq);
     orphan = undefined;
     hooks.reincarnated(partition);
+  }
+
+  function restoreFormer(): void {
+    for (const holding of former.take(knownMs)) {
+      const { appId, name } = holding.channel;
+      restoreGone(hooks.obtain(appId, name), holding);
+    }
   }
 
   function returnOrphan(flightBefore: Flight, isCarriedOut: boolean): void {
@@ -233,12 +246,13 @@ export function createLane(
 
   async function send(sent: Flight): Promise<void> {
     const { seq, steps } = sent;
+    const sentMs = now();
     const written = await runWrite(redis, settings, { partition, node: node(), seq, steps });
     // A heartbeat has ended the incarnation meanwhile: the answer is about one that is over.
     if (flight !== sent) return;
     switch (written.outcome) {
       case "ok":
-        settle(sent, written.replies);
+        settle(sent, written.replies, sentMs);
         return;
       case "unregistered":
         return endIncarnation("lease ended");
@@ -250,15 +264,16 @@ export function createLane(
     }
   }
 
-  function settle({ seq, steps }: Flight, replies: readonly StepReply[]): void {
+  function settle({ seq, steps }: Flight, replies: readonly StepReply[], sentMs: number): void {
     flight = undefined;
     ackedSeq = seq;
-    knownMs = now();
+    const nowMs = now();
+    knownMs = Math.max(knownMs, sentMs);
     counters.writes += 1;
     if (failures > 0) recover();
-    const dueMs = Math.max(knownMs + settings.leaveGraceMs, restoreUntilMs);
+    const dueMs = Math.max(nowMs + settings.leaveGraceMs, restoreUntilMs);
     for (const [i, each] of steps.entries()) {
-      acknowledge(each, replies[i], { counters, leaves, arrivals, dueMs, knownMs });
+      acknowledge(each, replies[i], { counters, leaves, arrivals, dueMs, knownMs, nowMs });
       hooks.settled(each.channel, each.step, replies[i]);
     }
     for (const { channel } of steps) dropIfSpent(channel);
@@ -335,6 +350,7 @@ export function createLane(
       }
       const sentNode = node();
       const sentSeq = ackedSeq;
+      const sentMs = now();
       beats += 1;
       const answer = await heartbeat(redis, settings, partition, sentNode, beats);
       // Answers about an incarnation that is over say nothing about this one.
@@ -345,7 +361,8 @@ export function createLane(
       else if (answer.highestSeq < sentSeq) endIncarnation("writes lost");
       else {
         renewedMs = now();
-        knownMs = renewedMs;
+        knownMs = Math.max(knownMs, sentMs);
+        former.expire(knownMs);
         return answer.ended.filter((ended) => ended !== sentNode);
       }
       start();

@@ -19,8 +19,8 @@ type Left = Pick<RecentLeave, "appId" | "channel" | "userId">;
 export interface RecentLeaves {
   /** `dueMs`: when its grace is over, epoch ms; what was due at `knownMs` has been told. */
   add(leave: RecentLeave, dueMs: number, knownMs: number): void;
-  /** It came back; true when its leave was not due at `knownMs`, and its first coming was told. */
-  remove(leave: Left, knownMs: number): boolean;
+  /** It came back by `nowMs`; true when its leave was not due then, and its first coming was told. */
+  remove(leave: Left, nowMs: number): boolean;
   /**
    * Takes all that were not due at `knownMs`, when Redis was last known to have the state, and whose coming had
    * been told by `nowMs`.
@@ -46,11 +46,11 @@ export function createRecentLeaves(max: number, forgotten: () => void): RecentLe
         if (!isTold) forgotten();
       }
     },
-    remove(leave, knownMs) {
+    remove(leave, nowMs) {
       const key = keyOf(leave);
       const found = leaves.get(key);
       leaves.delete(key);
-      return found !== undefined && found.dueMs > knownMs && found.leave.untoldUntilMs === 0;
+      return found !== undefined && found.dueMs > nowMs && found.leave.untoldUntilMs === 0;
     },
     take(knownMs, nowMs) {
       const taken = [...leaves.values()].filter(
