@@ -1,5 +1,5 @@
 /** The tracker of what is in which channel, and what decides each transition. Source: architecture.md §4. */
-import type { PresenceMember, PresenceMembers } from "../protocol/presence.ts";
+import type { PresenceList, PresenceMember, PresenceMembers } from "../protocol/presence.ts";
 import type { WebhookEvent } from "../protocol/webhook-event.ts";
 import type { ChannelSnapshot, NoSnapshot } from "./snapshot.ts";
 
@@ -64,7 +64,7 @@ export interface ChannelState {
    * in which it begins to hear the channel, and then misses and doubles nothing. Only for channels in which
    * this node has a member. The map is the state's own: read it in this turn, do not keep it.
    */
-  members(appId: string, channel: string): PresenceMembers;
+  members(appId: string, channel: string): PresenceList;
   /**
    * This node now has `count` connections signed in as the user. `appendEvents`: receivers are told. They get
    * `user_online` when they do not know yet that the user is online, `user_offline` after the grace when they

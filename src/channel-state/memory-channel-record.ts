@@ -10,7 +10,7 @@ export interface ChannelRecord {
   readonly name: string;
   readonly partition: number;
   subscriptions: number;
-  /** Those present, user id to user info. */
+  /** Those present, user id to list entry. */
   members: Map<string, string> | undefined;
   /** Those who are gone, but not yet for webhooks. */
   leavingMembers: Map<string, Due<Pending>> | undefined;

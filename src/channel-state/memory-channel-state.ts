@@ -1,5 +1,6 @@
 /** The channel state of a node that is alone. Every answer is there at once. Source: architecture.md §4. */
 import { setTimeout as pauseFor } from "node:timers/promises";
+import { membersOf } from "../protocol/presence.ts";
 import {
   type Announcements,
   type AppendEvent,
@@ -109,7 +110,7 @@ export function createMemoryChannelState(parts: MemoryChannelStateParts): Memory
     channel: channels.counts,
     channels: channels.occupied,
     // A copy: what is read for the HTTP API may be kept across turns.
-    users: (appId, channel) => new Map(channels.members(appId, channel)),
+    users: (appId, channel) => membersOf(channels.members(appId, channel)),
     snapshot(appId, partition, prefix) {
       if (partition >= partitions) return "no partition";
       const online = users.told(appId, partition);

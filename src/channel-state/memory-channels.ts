@@ -6,7 +6,7 @@
  * leave begins with or after that of its last member.
  */
 import { partitionOf } from "../protocol/partition.ts";
-import type { PresenceMember, PresenceMembers } from "../protocol/presence.ts";
+import { listEntry, type PresenceList, type PresenceMember } from "../protocol/presence.ts";
 import { channelEvent, memberEvent } from "../protocol/webhook-event.ts";
 import {
   type AddMemberResult,
@@ -20,7 +20,7 @@ import type { ChannelRecord, PendingSchedule } from "./memory-channel-record.ts"
 import type { SubscriptionCounts } from "./memory-subscription-count.ts";
 
 const NOTHING: ChannelCounts = { subscriptions: 0, users: 0 };
-const NO_MEMBERS: PresenceMembers = new Map();
+const NO_MEMBERS: PresenceList = new Map();
 
 /** Transitions decided so far, and leaves that were taken back in time. */
 export interface TransitionCounters {
@@ -40,7 +40,7 @@ export interface MemoryChannels {
     maxMembers: number,
   ): AddMemberResult;
   removeMember(appId: string, name: string, userId: string): void;
-  members(appId: string, name: string): PresenceMembers;
+  members(appId: string, name: string): PresenceList;
   counts(appId: string, name: string): ChannelCounts;
   occupied(appId: string, prefix: string): ReadonlyMap<string, ChannelCounts>;
   /** Everything of the app. Read it in this turn, do not keep it. */
@@ -111,13 +111,13 @@ export function createMemoryChannels(
       leaveIfEmpty(channel);
     },
     addMember(appId, name, member, maxMembers) {
-      const { userId, userInfoJson } = member;
+      const { userId } = member;
       const present = channels.get(appId, name)?.members ?? NO_MEMBERS;
       if (present.has(userId)) return "added";
       if (present.size >= maxMembers) return "full";
       const channel = occupy(appId, name);
       channel.members ??= new Map();
-      channel.members.set(userId, userInfoJson);
+      channel.members.set(userId, listEntry(userId, member.userInfoJson));
       const leave = channel.leavingMembers?.get(userId);
       if (leave) {
         schedule.cancel(leave);

@@ -6,7 +6,7 @@
  * been missed the whole list is read, together with its version. Changes heard while it is read are kept, and
  * applied when they are newer.
  */
-import type { PresenceMembers } from "../protocol/presence.ts";
+import { listEntry, type PresenceList } from "../protocol/presence.ts";
 import type { Roster, RosterChange } from "./redis-roster.ts";
 import { retryAfterMs, type StateContext } from "./redis-state-context.ts";
 
@@ -14,7 +14,7 @@ import { retryAfterMs, type StateContext } from "./redis-state-context.ts";
 const MAX_KEPT_CHANGES = 1_000;
 
 export interface Mirror {
-  readonly members: PresenceMembers;
+  readonly members: PresenceList;
   /** Begins to hear changes, then reads the list. */
   open(): void;
   hear(change: RosterChange): void;
@@ -176,10 +176,11 @@ export function createMirror(parts: MirrorParts): Mirror {
 
   function add(userId: string, userInfoJson: string): void {
     const present = members.get(userId);
-    if (present === userInfoJson) return;
+    const entry = listEntry(userId, userInfoJson);
+    if (present === entry) return;
     // Gone and come back with other info, unheard.
     if (present !== undefined) remove(userId);
-    members.set(userId, userInfoJson);
+    members.set(userId, entry);
     memberAdded(userId, userInfoJson);
   }
 

@@ -1,18 +1,18 @@
 /** The mirrors of this node: one for each presence channel in which it has a member. */
-import type { PresenceMembers } from "../protocol/presence.ts";
+import type { PresenceList } from "../protocol/presence.ts";
 import { createMirror, type Mirror } from "./redis-mirror.ts";
 import { decodeRosterChange, readRoster } from "./redis-roster.ts";
 import type { StateContext } from "./redis-state-context.ts";
 import type { TrackedChannel } from "./redis-tracked-channel.ts";
 
-const NO_MEMBERS: PresenceMembers = new Map();
+const NO_MEMBERS: PresenceList = new Map();
 
 export interface Presence {
   /** This node has its first member in the channel. */
   open(channel: TrackedChannel): void;
   /** This node has no member in the channel any more: nobody here needs the list. */
   close(channel: TrackedChannel): void;
-  members(appId: string, name: string): PresenceMembers;
+  members(appId: string, name: string): PresenceList;
   /** See {@link Mirror.whenPresent}; at once where there is no mirror any more. */
   whenPresent(channel: TrackedChannel, userId: string, version: number, present: () => void): void;
   hear(topic: string, bytes: Buffer): void;

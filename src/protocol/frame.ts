@@ -5,7 +5,8 @@
  * is encoded here. `data` is a JSON *string* for whatever belongs to a channel, an object for
  * `pusher:error` and `pusher:signin_success`.
  */
-import type { PresenceMember, PresenceMembers } from "./presence.ts";
+import { insideJsonString } from "./json-string.ts";
+import type { PresenceList, PresenceMember } from "./presence.ts";
 
 /** `activityTimeoutS` is in seconds and must not be 0, or pusher-js fails the handshake (§1.3). */
 export function connectionEstablishedFrame(socketId: string, activityTimeoutS: number): string {
@@ -41,19 +42,13 @@ export function subscriptionSucceededFrame(channelJson: string): string {
 }
 
 /** `members` includes the subscriber itself, since pusher-js looks itself up in the hash (§2.4). */
-export function presenceSucceededFrame(channelJson: string, members: PresenceMembers): string {
-  let ids = "";
-  let hash = "";
-  for (const [userId, userInfoJson] of members) {
-    const id = JSON.stringify(userId);
-    ids += ids === "" ? id : `,${id}`;
-    hash += hash === "" ? `${id}:${userInfoJson}` : `,${id}:${userInfoJson}`;
-  }
-  const presence = `{"presence":{"ids":[${ids}],"hash":{${hash}},"count":${members.size}}}`;
+export function presenceSucceededFrame(channelJson: string, members: PresenceList): string {
+  const ids = insideJsonString(JSON.stringify([...members.keys()]));
+  const hash = [...members.values()].join(",");
   return eventFrame(
     '"pusher_internal:subscription_succeeded"',
     channelJson,
-    JSON.stringify(presence),
+    `"{\\"presence\\":{\\"ids\\":${ids},\\"hash\\":{${hash}},\\"count\\":${members.size}}}"`,
   );
 }
 

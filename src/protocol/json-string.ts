@@ -10,3 +10,8 @@ const NOTHING_TO_ESCAPE = /^[ !#-[\]-~]*$/;
 export function jsonString(text: string): string {
   return NOTHING_TO_ESCAPE.test(text) ? `"${text}"` : JSON.stringify(text);
 }
+
+/** The text as it stands between the quotes of a JSON string. */
+export function insideJsonString(text: string): string {
+  return JSON.stringify(text).slice(1, -1);
+}

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import * as frames from "../../src/protocol/frame.ts";
+import {
+  listEntry,
+  membersOf,
+  type PresenceList,
+  type PresenceMembers,
+} from "../../src/protocol/presence.ts";
 
 /** Texts that break frames joined without care. */
 const NASTY = ['"', "\\", "\n", "\u2028", "é€😀", "\ud800", '","event":"pusher:x', "</script>"];
@@ -14,6 +20,10 @@ function dataOf(frame: string): unknown {
   const { data } = parsed(frame);
   assert.equal(typeof data, "string", `data is no string in ${frame}`);
   return JSON.parse(String(data));
+}
+
+function listOf(members: PresenceMembers): PresenceList {
+  return new Map([...members].map(([id, infoJson]) => [id, listEntry(id, infoJson)]));
 }
 
 describe("frames of the connection", () => {
@@ -111,7 +121,7 @@ describe("frames of a channel", () => {
       ["__proto__", "{}"],
       ...NASTY.map((id): [string, string] => [id, JSON.stringify(id)]),
     ]);
-    const data = dataOf(frames.presenceSucceededFrame('"presence-c"', members)) as {
+    const data = dataOf(frames.presenceSucceededFrame('"presence-c"', listOf(members))) as {
       presence: { ids: string[]; hash: Record<string, unknown>; count: number };
     };
     assert.deepEqual(Object.keys(data), ["presence"]);
@@ -121,6 +131,27 @@ describe("frames of a channel", () => {
       new Map(Object.entries(data.presence.hash)),
       new Map([...members].map(([id, json]) => [id, JSON.parse(json)])),
     );
+  });
+
+  test("the list is what encoding everything twice gives, whatever ids and infos are", () => {
+    const texts = ["a", "user-17", "~ !", ...NASTY];
+    const pick = () => texts[Math.floor(Math.random() * texts.length)] ?? "";
+    for (let round = 0; round < 500; round++) {
+      const members = new Map(
+        Array.from({ length: round % 7 }, () => [
+          pick() + pick() + pick(),
+          JSON.stringify({ [pick()]: pick() }),
+        ]),
+      );
+      const list = listOf(members);
+      const entries = [...members].map(([each, json]) => `${JSON.stringify(each)}:${json}`);
+      const presence = `{"presence":{"ids":${JSON.stringify([...members.keys()])},"hash":{${entries.join(",")}},"count":${members.size}}}`;
+      assert.equal(
+        frames.presenceSucceededFrame('"presence-c"', list),
+        `{"event":"pusher_internal:subscription_succeeded","channel":"presence-c","data":${JSON.stringify(presence)}}`,
+      );
+      assert.deepEqual([...membersOf(list)], [...members]);
+    }
   });
 
   test("the hash of an empty presence channel is an object and not a list", () => {
