@@ -14,8 +14,9 @@ export interface AppMap<T> {
 export function createAppMap<T>(): AppMap<T> {
   const apps = new Map<string, Map<string, T>>();
   const none: ReadonlyMap<string, T> = new Map();
-  let size = 0;
-  return {
+  // No getter, as in connections/registry.ts.
+  const map: AppMap<T> & { size: number } = {
+    size: 0,
     get: (appId, key) => apps.get(appId)?.get(key),
     set(appId, key, value) {
       let entries = apps.get(appId);
@@ -23,18 +24,16 @@ export function createAppMap<T>(): AppMap<T> {
         entries = new Map();
         apps.set(appId, entries);
       }
-      if (!entries.has(key)) size += 1;
+      if (!entries.has(key)) map.size += 1;
       entries.set(key, value);
     },
     delete(appId, key) {
       const entries = apps.get(appId);
       if (!entries?.delete(key)) return;
-      size -= 1;
+      map.size -= 1;
       if (entries.size === 0) apps.delete(appId);
     },
     of: (appId) => apps.get(appId) ?? none,
-    get size() {
-      return size;
-    },
   };
+  return map;
 }

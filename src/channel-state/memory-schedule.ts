@@ -52,7 +52,6 @@ export function createSchedule<T>(
   // When each partition will be swept anyway: to wake it for each leave of those who come and go cost a tenth of
   // a connection's whole time (npm run bench -- --scenario connect).
   const expectedMs = new Float64Array(partitions).fill(Number.POSITIVE_INFINITY);
-  let waiting = 0;
 
   function listsOf(partition: number): ReadonlyMap<number, DueList<T>> {
     const found = lists[partition];
@@ -71,16 +70,18 @@ export function createSchedule<T>(
 
   function cancel(due: Due<T>): void {
     unlink(due);
-    waiting -= 1;
+    schedule.waiting -= 1;
   }
 
-  return {
+  // No getter, as in connections/registry.ts.
+  const schedule: Schedule<T> & { waiting: number } = {
+    waiting: 0,
     add(partition, delayMs, value) {
       const list = listsOf(partition).get(delayMs);
       if (!list) throw new RangeError(`${delayMs} ms is none of the schedule's delays.`);
       const due = { value, dueMs: now() + delayMs, list, before: list.last, after: undefined };
       append(list, due);
-      waiting += 1;
+      schedule.waiting += 1;
       if (due.dueMs < (expectedMs[partition] ?? 0)) {
         expectedMs[partition] = due.dueMs;
         wake(partition);
@@ -99,10 +100,8 @@ export function createSchedule<T>(
       expectedMs[partition] = dueMs ?? Number.POSITIVE_INFINITY;
       return dueMs;
     },
-    get waiting() {
-      return waiting;
-    },
   };
+  return schedule;
 }
 
 function append<T>(list: DueList<T>, due: Due<T>): void {

@@ -12,7 +12,7 @@ export interface Deadlines {
   /** Forgets a connection that has gone: none is held longer than it lives. Repeatable. */
   remove(connection: Connection): void;
   /** How many connections are waited for. */
-  readonly size: number;
+  size(): number;
   close(): void;
 }
 
@@ -49,10 +49,10 @@ export function createDeadlines(
       waiting.set(connection, now() + timeoutMs);
       schedule();
     },
-    remove: (connection) => void waiting.delete(connection),
-    get size() {
-      return waiting.size;
+    remove(connection) {
+      if (waiting.size > 0) waiting.delete(connection);
     },
+    size: () => waiting.size,
     close() {
       clearTimeout(timer);
       timer = undefined;

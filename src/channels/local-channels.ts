@@ -18,10 +18,9 @@ const NO_USERS: Map<string, number> = new Map();
 
 export function createLocalChannels(): LocalChannels {
   const byTopic = new Map<string, LocalChannel>();
-  return {
-    get size() {
-      return byTopic.size;
-    },
+  // No getter, as in connections/registry.ts.
+  const locals: LocalChannels & { size: number } = {
+    size: 0,
     get: (topic) => byTopic.get(topic),
     all: () => byTopic.values(),
     hold(app, name, kind) {
@@ -42,6 +41,7 @@ export function createLocalChannels(): LocalChannels {
           eventsDelivered: 0,
         };
         byTopic.set(topic, channel);
+        locals.size = byTopic.size;
       }
       channel.holders += 1;
       return channel;
@@ -50,7 +50,9 @@ export function createLocalChannels(): LocalChannels {
       channel.holders -= 1;
       if (channel.holders > 0) return false;
       byTopic.delete(channel.topic);
+      locals.size = byTopic.size;
       return true;
     },
   };
+  return locals;
 }

@@ -25,17 +25,18 @@ export function createConnectionRegistry(): ConnectionRegistry {
   const perAddress = new Map<string, number>();
   const byUser = new Map<string, Set<Connection>>();
 
-  return {
-    get size() {
-      return bySocketId.size;
-    },
+  // A field and no getter: V8 looks up every method of an object with one anew, 0.1 µs each (docs/performance.md).
+  const registry: ConnectionRegistry & { size: number } = {
+    size: 0,
     add(connection) {
       bySocketId.set(connection.socketId, connection);
+      registry.size = bySocketId.size;
       raise(perApp, connection.app.id);
       if (connection.address !== undefined) raise(perAddress, connection.address);
     },
     remove(connection) {
       if (!bySocketId.delete(connection.socketId)) return;
+      registry.size = bySocketId.size;
       lower(perApp, connection.app.id);
       if (connection.address !== undefined) lower(perAddress, connection.address);
     },
@@ -65,6 +66,7 @@ export function createConnectionRegistry(): ConnectionRegistry {
     },
     byUserTopic: (topic) => byUser.get(topic),
   };
+  return registry;
 }
 
 function raise(counts: Map<string, number>, key: string): void {

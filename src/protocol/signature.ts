@@ -2,6 +2,8 @@
  * HMAC-SHA256 signatures as lowercase hex, made and compared. Source: protocol.md, golden rule 3.
  * What is signed is always the exact string or bytes received, never something written anew.
  */
+// Imported: the global one is a getter of Node, a call for each use.
+import { Buffer } from "node:buffer";
 import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from "node:crypto";
 
 const BLOCK_BYTES = 64;

@@ -37,11 +37,10 @@ export function createHeartbeat(activityTimeoutS: number, pongTimeoutS: number):
     { length: Math.max(activityTimeoutS, pongTimeoutS) + 1 },
     createEmptyRing,
   );
-  let tick = 0;
   let timer: NodeJS.Timeout | undefined;
 
   function place(socket: Beating, afterTicks: number): void {
-    const ring = slots[(tick + afterTicks) % slots.length];
+    const ring = slots[(heartbeat.tick + afterTicks) % slots.length];
     if (ring !== undefined) append(ring, socket);
   }
 
@@ -50,7 +49,7 @@ export function createHeartbeat(activityTimeoutS: number, pongTimeoutS: number):
       socket.onSilent();
       return;
     }
-    const silentTicks = tick - socket.heardAtTick;
+    const silentTicks = heartbeat.tick - socket.heardAtTick;
     if (silentTicks < activityTimeoutS) {
       place(socket, activityTimeoutS - silentTicks);
       return;
@@ -62,8 +61,8 @@ export function createHeartbeat(activityTimeoutS: number, pongTimeoutS: number):
   }
 
   function advance(): void {
-    tick += 1;
-    const due = slots[tick % slots.length];
+    heartbeat.tick += 1;
+    const due = slots[heartbeat.tick % slots.length];
     // Each goes into another slot or none, and may close others, which takes them out.
     for (let socket = due?.after; socket !== undefined && socket !== due; socket = due?.after) {
       takeOut(socket);
@@ -71,12 +70,11 @@ export function createHeartbeat(activityTimeoutS: number, pongTimeoutS: number):
     }
   }
 
-  return {
-    get tick() {
-      return tick;
-    },
+  // No getter, as in connections/registry.ts: each message asks for the tick.
+  const heartbeat: Heartbeat & { tick: number } = {
+    tick: 0,
     add(socket) {
-      socket.heardAtTick = tick;
+      socket.heardAtTick = heartbeat.tick;
       place(socket, activityTimeoutS);
     },
     remove: takeOut,
@@ -90,6 +88,7 @@ export function createHeartbeat(activityTimeoutS: number, pongTimeoutS: number):
       timer = undefined;
     },
   };
+  return heartbeat;
 }
 
 /** A ring begins and ends with itself: a place without a socket. */

@@ -1,4 +1,6 @@
 /** One WebSocket as the other rooms see it: writes after the close do nothing. */
+// Imported, as in websockets.ts.
+import { Buffer } from "node:buffer";
 import type { Connection, Socket } from "../connections/connection.ts";
 import { CLOSE_CODES, closeReason } from "../protocol/close-code.ts";
 import { errorFrame } from "../protocol/frame.ts";

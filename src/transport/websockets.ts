@@ -1,4 +1,6 @@
 /** WebSockets: from the upgrade to the close. Source: protocol.md §1. */
+// Imported: the global one is a getter of Node, a call for each use.
+import { Buffer } from "node:buffer";
 import type { Channels, Handshake } from "../channels/channels.ts";
 import type { Connection } from "../connections/connection.ts";
 import { CLOSE_CODES } from "../protocol/close-code.ts";
@@ -159,7 +161,7 @@ export function serveWebSockets(app: TemplatedApp, uws: UwsModule, parts: WebSoc
     const { connection } = socket;
     socket.ws = undefined;
     heartbeat.remove(socket);
-    early.delete(socket);
+    if (early.size > 0) early.delete(socket);
     let code = socket.closedWith || wireCode;
     if (code === TOO_SLOW) {
       counters.slowConsumersClosed += 1;

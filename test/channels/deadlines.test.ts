@@ -74,13 +74,13 @@ describe("createDeadlines", () => {
     const { deadlines, expired, add, tick } = openDeadlines(t, 1_000);
     const gone = add("1.1");
     add("1.2");
-    assert.equal(deadlines.size, 2);
+    assert.equal(deadlines.size(), 2);
     deadlines.remove(gone);
     deadlines.remove(gone);
-    assert.equal(deadlines.size, 1);
+    assert.equal(deadlines.size(), 1);
     tick(1_000);
     assert.deepEqual(expired, ["1.2 at 1000"]);
-    assert.equal(deadlines.size, 0);
+    assert.equal(deadlines.size(), 0);
   });
 
   test("tells of nobody after it is closed", (t) => {
