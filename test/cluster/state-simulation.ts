@@ -16,6 +16,7 @@ import { createSeededRandom } from "../support/delayed-calls.ts";
 import type { RedisServer } from "../support/redis-server.ts";
 import { until } from "../support/until.ts";
 import { checkEvents, differences, leftOver, readAllEvents } from "./state-checks.ts";
+import { flushIfTold, isLossOver, restore, type Snapshot, takeSnapshot } from "./state-losses.ts";
 import { openStateNode, type StateNode } from "./state-node.ts";
 
 /** `flush`: Redis loses everything. `rollback`: it loses its last writes, as after a failover. */
@@ -45,8 +46,8 @@ const NODES = 4;
 const CHANNELS = 24;
 const USERS = 6;
 const LEASE_MS = 600;
-/** What is due is swept within this, also on a busy machine. */
-const SWEPT_WITHIN_MS = 1_500;
+/** For so long after the time to come back nodes doubt whether who came in it has been told, and more. */
+const LONGEST_DOUBT_MS = 1_500;
 const FAULTS = { twice: 0.05, lostAnswer: 0.02, lateCopy: 0.02 };
 /** The channel in which not everybody finds room. */
 const SMALL = "presence-0";
@@ -100,7 +101,6 @@ export async function simulate(
   const crashing: Promise<void>[] = [];
   const report = { crashes: 0, silences: 0, losses: 0 };
   const lostEvents: StreamEvent[] = [];
-  let lostMs = 0;
   const sweeping = setInterval(() => void sweepAll(observer), 30);
   let snapshot: Snapshot | undefined;
 
@@ -120,18 +120,24 @@ export async function simulate(
     else node.signOut([...signedIn.keys()][choice - subscriptions.size] ?? "");
   }
 
+  /** What is due is told, and what is decided delivered, in place of a dispatcher: then all is lost. */
+  async function sweepAndFlush(): Promise<readonly StreamEvent[]> {
+    for (;;) {
+      await sweepAll(observer);
+      const events = await readAllEvents(observer);
+      if (await flushIfTold(server, keyPrefix, events.length)) return events;
+    }
+  }
+
   async function lose(step: number): Promise<void> {
     if (loss === "none" || step === 0) return;
     const every = Math.floor(operations / 4);
     if (loss === "flush" && step % every === 0) {
       // Two within the time to come back are another story: state-two-losses.test.ts tells it.
-      await delay(lostMs + settings.restoreMs + SWEPT_WITHIN_MS - Date.now());
-      // What was due was swept, and what had been decided delivered: both is done here in place of a dispatcher.
-      await delay(100);
-      await sweepAll(observer);
-      lostEvents.push(...(await readAllEvents(observer)));
-      await flush(server, keyPrefix);
-      lostMs = Date.now();
+      const names = nodes.map(({ name }) => name);
+      const isOver = () => isLossOver(observer, names, LONGEST_DOUBT_MS);
+      await until("everybody is back from the loss before", isOver, 30_000);
+      lostEvents.push(...(await sweepAndFlush()));
       report.losses += 1;
       await delay(settings.heartbeatMs * 3);
     }
@@ -229,47 +235,4 @@ function firstOf(servers: readonly SimulationServer[]): SimulationServer {
 async function sweepAll({ redis }: OpenedRedisState): Promise<void> {
   const all = Array.from({ length: PARTITIONS }, (_, p) => sweepPartition(redis, p));
   await Promise.allSettled(all);
-}
-
-/** As FLUSHALL, for one deployment. */
-async function flush(server: SimulationServer, keyPrefix: string): Promise<void> {
-  const script = "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL', key) end";
-  await server.call("EVAL", script, 0, `${keyPrefix}*`);
-}
-
-/** Keys and what DUMP gave for them, in hexadecimal digits: those pass through text unharmed. */
-type Snapshot = readonly string[];
-
-/** Everything but the streams: what was in them has been delivered. */
-async function takeSnapshot(server: SimulationServer, keyPrefix: string): Promise<Snapshot> {
-  const script = `
-    local copy = {}
-    for _, key in ipairs(redis.call("KEYS", ARGV[1])) do
-      if string.sub(key, -3) ~= ":ev" then
-        copy[#copy + 1] = key
-        copy[#copy + 1] = (string.gsub(redis.call("DUMP", key), ".", function(c)
-          return string.format("%02x", string.byte(c))
-        end))
-      end
-    end
-    return copy`;
-  return (await server.call("EVAL", script, 0, `${keyPrefix}*`)) as string[];
-}
-
-async function restore(
-  server: SimulationServer,
-  keyPrefix: string,
-  snapshot: Snapshot,
-): Promise<void> {
-  const script = `
-    for _, key in ipairs(redis.call("KEYS", ARGV[1])) do
-      if string.sub(key, -3) ~= ":ev" then redis.call("DEL", key) end
-    end
-    for i = 2, #ARGV, 2 do
-      local bytes = string.gsub(ARGV[i + 1], "..", function(hex)
-        return string.char(tonumber(hex, 16))
-      end)
-      redis.call("RESTORE", ARGV[i], 0, bytes, "REPLACE")
-    end`;
-  await server.call("EVAL", script, 0, `${keyPrefix}*`, ...snapshot);
 }
