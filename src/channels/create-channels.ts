@@ -8,7 +8,13 @@ import type { ConnectionRegistry } from "../connections/registry.ts";
 import type { Watchers } from "../connections/watchers.ts";
 import { createTokenBucket, takeToken } from "../limits/token-bucket.ts";
 import { CLOSE_CODES, type ClosingRefusal } from "../protocol/close-code.ts";
-import { readFrame, readSignIn, readSubscribe, readUnsubscribe } from "../protocol/command.ts";
+import {
+  readFrame,
+  readPlainSubscribe,
+  readSignIn,
+  readSubscribe,
+  readUnsubscribe,
+} from "../protocol/command.ts";
 import { connectionEstablishedFrame, PONG_FRAME } from "../protocol/frame.ts";
 import type { Log } from "../protocol/log.ts";
 import { createSocketIds } from "../protocol/socket-id.ts";
@@ -146,6 +152,11 @@ export function createChannels(parts: ChannelsParts): ChannelsWithCounters {
 
   function receive(connection: Connection, text: string): void {
     if (!connection.isOpen) return;
+    const plain = readPlainSubscribe(text);
+    if (plain !== undefined) {
+      if (isWithinCommandRate(connection)) subscribing.subscribe(connection, plain);
+      return;
+    }
     const frame = readFrame(text);
     if (typeof frame !== "string") {
       if (frame.event === "pusher:ping") return connection.socket.send(PONG_FRAME);

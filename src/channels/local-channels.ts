@@ -29,7 +29,8 @@ export function createLocalChannels(): LocalChannels {
       if (channel === undefined) {
         channel = {
           app,
-          name,
+          // Not the name as it came: it may be a part of a frame, which would be kept with it.
+          name: topic.slice(app.id.length + 1),
           nameJson: JSON.stringify(name),
           topic,
           kind,

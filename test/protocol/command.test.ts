@@ -3,10 +3,12 @@ import { describe, test } from "node:test";
 import {
   readFields,
   readFrame,
+  readPlainSubscribe,
   readSignIn,
   readSubscribe,
   readUnsubscribe,
 } from "../../src/protocol/command.ts";
+import { pick, randomText, seededSource } from "../support/random-source.ts";
 
 /** What `read` says is wrong. */
 function problem(read: unknown): string {
@@ -119,6 +121,68 @@ describe("readUnsubscribe", () => {
     for (const data of [undefined, null, "c", [], {}, { channel: 1 }]) {
       assert.match(problem(readUnsubscribe(data)), /data\.channel, a string/, JSON.stringify(data));
     }
+  });
+});
+
+describe("readPlainSubscribe", () => {
+  test("reads what libraries send, its keys in either order", () => {
+    const expected = { channel: "private-room", auth: "key:signature", channelData: undefined };
+    for (const data of [
+      { auth: "key:signature", channel: "private-room" },
+      { channel: "private-room", auth: "key:signature" },
+    ]) {
+      const text = JSON.stringify({ event: "pusher:subscribe", data });
+      assert.deepEqual(readPlainSubscribe(text), expected, text);
+    }
+  });
+
+  test("gives what the readers of frame and data give, or nothing, whatever the text", (t) => {
+    const { seed, below } = seededSource(t);
+    const begin = '{"event":"pusher:subscribe","data":{';
+    const pieces = [
+      ...[
+        '"auth":"',
+        '"channel":"',
+        '",',
+        '"}}',
+        '","auth":"',
+        '","channel":"',
+        '"channel_data":"',
+      ],
+      ...[
+        "private-room",
+        "key:0a1b",
+        "",
+        "\\",
+        "\\n",
+        "\n",
+        "\u007f",
+        "é",
+        "\ud83d",
+        "\uffff",
+        "{",
+        " ",
+        ":",
+      ],
+    ];
+    let read = 0;
+    for (let round = 0; round < 50_000; round += 1) {
+      const values = [0, 1].map(() => randomText(below, ["a", ...pieces.slice(7)], 2));
+      const [first, second] = below(2) === 0 ? ["auth", "channel"] : ["channel", "auth"];
+      const text = pick(below, [
+        begin + randomText(below, pieces, 7),
+        `${begin}"${first}":"${values[0]}","${second}":"${values[1]}"}}`,
+        `${begin}"${first}":"${values[0]}","${second}":"${values[1]}"}}${pick(below, ["\n", " ", "}", ","])}`,
+      ]);
+      const plain = readPlainSubscribe(text);
+      if (plain === undefined) continue;
+      read += 1;
+      const frame = readFrame(text);
+      assert.ok(typeof frame !== "string", `seed ${seed}: ${text}`);
+      assert.equal(frame.event, "pusher:subscribe");
+      assert.deepEqual(plain, readSubscribe(frame.data), `seed ${seed}: ${text}`);
+    }
+    assert.ok(read > 1_000, `only ${read} of the texts were plain`);
   });
 });
 
