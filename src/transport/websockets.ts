@@ -42,6 +42,13 @@ export interface WebSocketParts {
 /** Frames that a client may send before its connection is admitted. */
 const MAX_EARLY_FRAMES = 16;
 
+/** A query as it came, and what counts of it. */
+interface ClientQuery {
+  readonly text: string | undefined;
+  readonly protocol: string | undefined;
+  readonly version: string | undefined;
+}
+
 /** What uWebSockets.js gives as the reason when it ends a connection for a frame over the limit. */
 const FRAME_TOO_LARGE = "Received too big message";
 
@@ -54,6 +61,9 @@ export function serveWebSockets(app: TemplatedApp, uws: UwsModule, parts: WebSoc
 
   /** Of the upgrade under way, which opens the socket before it returns: so the socket need not carry it. */
   let upgrading: Handshake | undefined;
+
+  /** The query that came last: clients of a kind send the same one, and each field is a call into the library. */
+  let lastQuery: ClientQuery | undefined;
 
   /** Frames that came while the app was being looked up. */
   const early = new Map<UwsSocket, string[]>();
@@ -87,10 +97,14 @@ export function serveWebSockets(app: TemplatedApp, uws: UwsModule, parts: WebSoc
             proxies,
           )
         : ANY_CLIENT;
+    const text: string | undefined = req.getQuery();
+    if (lastQuery === undefined || lastQuery.text !== text) {
+      lastQuery = { text, protocol: req.getQuery("protocol"), version: req.getQuery("version") };
+    }
     return {
       appKey: decoded(key),
-      protocol: req.getQuery("protocol"),
-      version: req.getQuery("version"),
+      protocol: lastQuery.protocol,
+      version: lastQuery.version,
       origin: req.getHeader("origin") || undefined,
       isTls: settings.isTls || isForwardedTls,
       address,
@@ -242,6 +256,7 @@ export function serveWebSockets(app: TemplatedApp, uws: UwsModule, parts: WebSoc
 
 /** A path part, percent-decoded where it can be. */
 function decoded(part: string): string {
+  if (!part.includes("%")) return part;
   try {
     return decodeURIComponent(part);
   } catch {

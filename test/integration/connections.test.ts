@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { APP, type Pipit, startPipit } from "../support/pipit.ts";
+import { pick, seededSource } from "../support/random-source.ts";
 import type { Frame, RawSocket } from "../support/raw-socket.ts";
 import { until } from "../support/until.ts";
 
@@ -87,6 +88,32 @@ describe("a handshake is refused, with the error frame before the close,", () =>
     await (await pipit.raw()).socketId();
     await closedWith(await pipit.raw(), 4100);
   });
+});
+
+test("each client's own query counts, whatever the one before it sent", async (t) => {
+  const { seed, below } = seededSource(t);
+  const pipit = await startPipit(t);
+  const outcomes = {
+    "": 4008,
+    "?": 4008,
+    "?protocol=3": 4007,
+    "?protocol=7": 0,
+    "?protocol=%37": 0,
+  };
+  const queries = Object.entries({
+    ...outcomes,
+    "?protocol=7&version=8.6.0": 0,
+    "?version=8.6.0": 4008,
+    "?protocol=7&version=not%20a%20version": 4006,
+  });
+  for (let n = 0; n < 60; n += 1) {
+    const [query, code] = pick(below, queries);
+    const socket = await pipit.raw(`/app/${APP.key}${query}`);
+    if (code === 0) await socket.socketId();
+    else await closedWith(socket, code);
+    assert.equal(socket.frames.length, 1, `seed ${seed}: ${query}`);
+    socket.destroy();
+  }
 });
 
 test("protocols 4 to 7 are served", async (t) => {
