@@ -16,8 +16,11 @@ export interface Fifo {
   takeAt(before: number): OutboxEvent | undefined;
   /** The oldest `count` events, which stay in. */
   peek(count: number): OutboxEvent[];
-  /** Takes out the events with these ids; ids that are not in it are passed over. Answers what went out, in order. */
-  remove(ids: ReadonlySet<string>): OutboxEvent[];
+  /**
+   * Takes out the events with these ids; ids that are not in it are passed over. Answers what went out, in order. Costs
+   * nothing besides when they are the first ones, in order.
+   */
+  remove(ids: readonly string[]): OutboxEvent[];
 }
 
 /** Consumed slots at the front are given back once there are this many and they are half of all. */
@@ -25,8 +28,9 @@ const COMPACT_FROM = 1_024;
 
 export function createFifo(): Fifo {
   let slots: (OutboxEvent | undefined)[] = [];
-  // So that ids which are gone already cost no search through a long queue.
-  const present = new Set<string>();
+  // So that ids which are gone already cost no search through a long queue. Made when first asked for: what leaves by the
+  // head, as nearly all does, needs no entry.
+  let present: Set<string> | undefined;
   let start = 0;
   let bytes = 0;
 
@@ -38,10 +42,11 @@ export function createFifo(): Fifo {
     slots[start] = undefined;
     start += 1;
     bytes -= event.bytes;
-    present.delete(event.id);
+    present?.delete(event.id);
     if (start === slots.length) {
       slots = [];
       start = 0;
+      present = undefined;
     } else if (start >= COMPACT_FROM && start * 2 >= slots.length) {
       slots = slots.slice(start);
       start = 0;
@@ -60,6 +65,32 @@ export function createFifo(): Fifo {
 
   const shift = () => takeAt(0);
 
+  function has(id: string): boolean {
+    present ??= new Set(peek(Number.POSITIVE_INFINITY).map((event) => event.id));
+    return present.has(id);
+  }
+
+  /** Takes the others out of the middle. */
+  function removeSought(sought: Set<string>, removed: OutboxEvent[]): void {
+    for (let head = slots[start]; head && sought.delete(head.id); head = slots[start]) {
+      shift();
+      removed.push(head);
+    }
+    if (![...sought].some(has)) return;
+    const kept: OutboxEvent[] = [];
+    for (const event of peek(Number.POSITIVE_INFINITY)) {
+      if (sought.has(event.id)) {
+        removed.push(event);
+        present?.delete(event.id);
+        bytes -= event.bytes;
+      } else {
+        kept.push(event);
+      }
+    }
+    slots = kept;
+    start = 0;
+  }
+
   return {
     get length() {
       return slots.length - start;
@@ -70,10 +101,10 @@ export function createFifo(): Fifo {
     get first() {
       return slots[start];
     },
-    has: (id) => present.has(id),
+    has,
     push(event) {
       slots.push(event);
-      present.add(event.id);
+      present?.add(event.id);
       bytes += event.bytes;
     },
     shift,
@@ -82,24 +113,13 @@ export function createFifo(): Fifo {
     peek,
     remove(ids) {
       const removed: OutboxEvent[] = [];
-      // What is settled is nearly always the head itself.
-      for (let head = slots[start]; head && ids.has(head.id); head = slots[start]) {
+      for (const id of ids) {
+        const head = slots[start];
+        if (head?.id !== id) break;
         shift();
         removed.push(head);
       }
-      if (removed.length === ids.size || ![...ids].some((id) => present.has(id))) return removed;
-      const kept: OutboxEvent[] = [];
-      for (const event of peek(Number.POSITIVE_INFINITY)) {
-        if (ids.has(event.id)) {
-          removed.push(event);
-          present.delete(event.id);
-          bytes -= event.bytes;
-        } else {
-          kept.push(event);
-        }
-      }
-      slots = kept;
-      start = 0;
+      if (removed.length < ids.length) removeSought(new Set(ids.slice(removed.length)), removed);
       return removed;
     },
   };

@@ -40,7 +40,7 @@ export function append(endpoint: MemoryEndpoint, key: LaneKey, event: OutboxEven
 export function takeOut(
   endpoint: MemoryEndpoint,
   lane: MemoryLane,
-  ids: ReadonlySet<string>,
+  ids: readonly string[],
 ): OutboxEvent[] {
   const taken = lane.events.remove(ids);
   for (const event of taken) noteTaken(endpoint, lane, event);

@@ -43,6 +43,8 @@ export interface LaneBounds {
 /** Memory that one endpoint's waiting events may take, however few they are. */
 export const MAX_QUEUED_BYTES = 256 * 1024 * 1024;
 
+const NO_LANES: readonly LaneKey[] = [];
+
 /** The most that one failed attempt moves to the dead letters. */
 export const MAX_BURIED_AT_ONCE = 500;
 
@@ -84,20 +86,27 @@ export function createMemoryLanes(
 ): MemoryLanes {
   const { maxQueuedEvents, maxQueuedBytes = MAX_QUEUED_BYTES } = bounds;
   const endpoints = new Map<string, MemoryEndpoint>();
+  /** The one asked for last: what is routed in one go is mostly for one, and its name need not be joined and hashed. */
+  let latest: MemoryEndpoint | undefined;
+
+  function known(appId: string, endpointId: string): MemoryEndpoint | undefined {
+    if (latest?.endpointId === endpointId && latest.appId === appId) return latest;
+    const endpoint = endpoints.get(endpointName(appId, endpointId));
+    if (endpoint) latest = endpoint;
+    return endpoint;
+  }
 
   function endpointOf(appId: string, endpointId: string): MemoryEndpoint {
-    const name = endpointName(appId, endpointId);
-    let endpoint = endpoints.get(name);
-    if (!endpoint) {
-      const dead = createDeadLetterBox(bounds.maxDeadLetters, maxQueuedBytes);
-      endpoint = { appId, endpointId, lanes: new Map(), dead, events: 0, bytes: 0 };
-      endpoints.set(name, endpoint);
-    }
+    const found = known(appId, endpointId);
+    if (found) return found;
+    const dead = createDeadLetterBox(bounds.maxDeadLetters, maxQueuedBytes);
+    const endpoint = { appId, endpointId, lanes: new Map(), dead, events: 0, bytes: 0 };
+    endpoints.set(endpointName(appId, endpointId), endpoint);
     return endpoint;
   }
 
   function find(key: LaneKey): { endpoint: MemoryEndpoint; lane: MemoryLane } | undefined {
-    const endpoint = endpoints.get(endpointName(key.appId, key.endpointId));
+    const endpoint = known(key.appId, key.endpointId);
     const lane = endpoint?.lanes.get(key.partition);
     return endpoint && lane && { endpoint, lane };
   }
@@ -106,7 +115,7 @@ export function createMemoryLanes(
     const found = find(key);
     if (!found) return { buried: [], dropped: 0 };
     const { endpoint, lane } = found;
-    const taken = takeOut(endpoint, lane, new Set(ids));
+    const taken = takeOut(endpoint, lane, ids);
     const dropped = keepDead(endpoint, lane, taken, reason, now());
     if (taken.length > 0) book({ ...key, reason, buried: taken.length, dropped });
     return { buried: taken.map((event) => event.id), dropped };
@@ -115,9 +124,10 @@ export function createMemoryLanes(
   return {
     maxQueuedBytes,
     push(key, event, underWay) {
-      const pushedOut: LaneKey[] = [];
       const endpoint = endpointOf(key.appId, key.endpointId);
       append(endpoint, key, event);
+      if (endpoint.events <= maxQueuedEvents && endpoint.bytes <= maxQueuedBytes) return NO_LANES;
+      const pushedOut: LaneKey[] = [];
       while (endpoint.events > maxQueuedEvents || endpoint.bytes > maxQueuedBytes) {
         const oldest = takeOldest(endpoint, underWay);
         if (!oldest) break;
@@ -150,7 +160,7 @@ export function createMemoryLanes(
     settle(key, ids) {
       const found = find(key);
       if (found) {
-        takeOut(found.endpoint, found.lane, new Set(ids));
+        takeOut(found.endpoint, found.lane, ids);
         forgive(found.lane);
         found.lane.lastStatus = undefined;
       }
@@ -206,7 +216,10 @@ export function createMemoryLanes(
           dropped,
         } as const;
         if (dropped > 0) book(loss);
-        if (endpoint.events === 0 && dead.length === 0) endpoints.delete(name);
+        if (endpoint.events === 0 && dead.length === 0) {
+          endpoints.delete(name);
+          if (latest === endpoint) latest = undefined;
+        }
       }
     },
     waiting: (key, count) => find(key)?.lane.events.peek(count) ?? [],
@@ -227,7 +240,7 @@ export function createMemoryLanes(
     },
     takeEvents(key, ids) {
       const found = find(key);
-      return found ? takeOut(found.endpoint, found.lane, ids).length : 0;
+      return found ? takeOut(found.endpoint, found.lane, [...ids]).length : 0;
     },
     takeLetters: ({ appId, endpointId }, ids) =>
       endpoints.get(endpointName(appId, endpointId))?.dead.take(ids) ?? 0,

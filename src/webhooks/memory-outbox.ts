@@ -104,18 +104,22 @@ export function createMemoryOutbox({ events, sweep, now, bounds }: MemoryOutboxP
       if (!source) return { left: 0, enqueued: 0, pushedOut: [] };
       const pushedOut: LaneKey[] = [];
       let enqueued = 0;
-      const byId = new Map(routes.map((route) => [route.id, route]));
       // What is held on stays where it is: taking it out would put it behind its followers.
-      if (heldApp !== undefined) {
-        for (const route of routes) if (!route.endpointIds) byId.delete(route.id);
-      }
-      for (const event of source.remove(new Set(byId.keys()))) {
+      const moves = heldApp === undefined ? routes : routes.filter((route) => route.endpointIds);
+      let at = 0;
+      let key: LaneKey | undefined;
+      for (const event of source.remove(moves.map(({ id }) => id))) {
         const { appId, id } = event;
+        // Both are in order, but what fell out of a full stream since has a route and is not there.
+        while (at < moves.length && moves[at]?.id !== id) at += 1;
         const mustWait = heldApp === undefined && apps.has(appId);
-        const endpointIds = mustWait ? undefined : byId.get(id)?.endpointIds;
+        const endpointIds = mustWait ? undefined : moves[at]?.endpointIds;
         if (!endpointIds) hold(event, partition);
         for (const endpointId of endpointIds ?? []) {
-          pushedOut.push(...lanes.push({ partition, appId, endpointId }, event, underWay));
+          if (key?.endpointId !== endpointId || key.appId !== appId) {
+            key = { partition, appId, endpointId };
+          }
+          for (const lane of lanes.push(key, event, underWay)) pushedOut.push(lane);
           enqueued += 1;
         }
       }

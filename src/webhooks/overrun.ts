@@ -17,6 +17,6 @@ export function dropOfFullest(stream: Fifo, count: number): Overrun | undefined 
     if (!fullest || ids.length > fullest.ids.length) fullest = { appId, ids };
   }
   if (!fullest) return undefined;
-  const dropped = stream.remove(new Set(fullest.ids.slice(0, count))).length;
+  const dropped = stream.remove(fullest.ids.slice(0, count)).length;
   return { appId: fullest.appId, dropped };
 }
