@@ -1,5 +1,5 @@
 /** The bytes of a webhook and the headers that go with them. Source: protocol.md §7.1, architecture.md §5. */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { AppKey, WebhookEndpoint } from "../apps/app.ts";
 import { sign } from "../protocol/signature.ts";
 import { isReservedHeader } from "../protocol/webhook-header.ts";
@@ -21,7 +21,7 @@ export function deliveryId(
 ): string {
   // Hashed at once: a call for each id takes longer than the hash.
   const named = [appId, endpointId, ...events.map(({ id }) => id)].join("\n");
-  return createHash("sha256").update(named).digest("hex").slice(0, 32);
+  return hash("sha256", named, "hex").slice(0, 32);
 }
 
 export interface AttemptHeaders {

@@ -24,16 +24,51 @@ export interface LastDeliveries {
 /** Some 5 MB. */
 const MOST_NOTES = 20_000;
 
+/** What an endpoint of an app took of one type, by channel: looked up by the channel's own text, hashed already. */
+interface Series {
+  readonly appId: string;
+  readonly endpointId: string;
+  readonly type: string;
+  young: Map<string, LastDelivery>;
+  old: Map<string, LastDelivery>;
+}
+
 export function createLastDeliveries(now: Now, mostNotes: number = MOST_NOTES): LastDeliveries {
   // Two generations, since each delivered event is noted: to find the longest untouched in one map costs up to 8 µs.
-  let young = new Map<string, LastDelivery>();
-  let old = new Map<string, LastDelivery>();
+  const seriesByName = new Map<string, Series>();
+  let young = 0;
+  /** What is delivered together is mostly of one: no name is joined for each event. */
+  let latest: Series | undefined;
   const counters = { forgotten: 0 };
 
   function age(): void {
-    for (const key of old.keys()) if (!young.has(key)) counters.forgotten += 1;
-    old = young;
-    young = new Map();
+    young = 0;
+    latest = undefined;
+    for (const [name, series] of seriesByName) {
+      for (const channel of series.old.keys()) {
+        if (!series.young.has(channel)) counters.forgotten += 1;
+      }
+      series.old = series.young;
+      series.young = new Map();
+      if (series.old.size === 0) seriesByName.delete(name);
+    }
+  }
+
+  function known(appId: string, endpointId: string, type: string): Series | undefined {
+    if (latest?.type === type && latest.endpointId === endpointId && latest.appId === appId) {
+      return latest;
+    }
+    const found = seriesByName.get(nameOf(appId, endpointId, type));
+    if (found) latest = found;
+    return found;
+  }
+
+  function seriesOf(appId: string, endpointId: string, type: string): Series {
+    const found = known(appId, endpointId, type);
+    if (found) return found;
+    const series = { appId, endpointId, type, young: new Map(), old: new Map() };
+    seriesByName.set(nameOf(appId, endpointId, type), series);
+    return series;
   }
 
   return {
@@ -42,18 +77,25 @@ export function createLastDeliveries(now: Now, mostNotes: number = MOST_NOTES): 
       const { id: eventId, channel, type, decidedMs } = event;
       const deliveredMs = now();
       const latencyMs = Math.max(0, deliveredMs - decidedMs);
-      const key = keyOf(appId, endpointId, type, channel);
-      if (young.size * 2 >= mostNotes && !young.has(key)) age();
-      young.set(key, { eventId, channel, deliveredMs, latencyMs });
+      if (!known(appId, endpointId, type)?.young.has(channel)) {
+        if (young * 2 >= mostNotes) age();
+        young += 1;
+      }
+      seriesOf(appId, endpointId, type).young.set(channel, {
+        eventId,
+        channel,
+        deliveredMs,
+        latencyMs,
+      });
     },
     of(appId, endpointId, type, channel) {
-      const key = keyOf(appId, endpointId, type, channel);
-      return young.get(key) ?? old.get(key);
+      const series = known(appId, endpointId, type);
+      return series?.young.get(channel) ?? series?.old.get(channel);
     },
   };
 }
 
 /** Neither endpoint ids nor types have a colon. */
-function keyOf(appId: string, endpointId: string, type: string, channel: string): string {
-  return `${endpointId}:${type}:${appId.length}:${appId}${channel}`;
+function nameOf(appId: string, endpointId: string, type: string): string {
+  return `${endpointId}:${type}:${appId}`;
 }

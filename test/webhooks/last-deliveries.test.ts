@@ -48,3 +48,41 @@ test("those that were long not noted give way past the bound, and are counted", 
   note("df");
   assert.deepEqual([known("abcdef"), last.counters.forgotten], ["def", 3]);
 });
+
+test("what is known is what one list in order of delivery would tell, whoever took what", () => {
+  const most = 12;
+  for (let round = 0; round < 100; round++) {
+    const last = createLastDeliveries(() => 1, most);
+    let young = new Map<string, string>();
+    let old = new Map<string, string>();
+    let forgotten = 0;
+    for (let n = 0; n < 60; n++) {
+      const [app, endpointId, type, channel] = [
+        "12",
+        "ab",
+        ["member_added", "cache_miss"],
+        "hijk",
+      ].map((choices) => choices[Math.floor(Math.random() * choices.length)] ?? "") as [
+        string,
+        string,
+        "member_added" | "cache_miss",
+        string,
+      ];
+      const id = `1-1-1-${n}`;
+      last.note(app, endpointId, outboxEvent(id, { type, channel }));
+      const key = [app, endpointId, type, channel].join();
+      if (young.size === most / 2 && !young.has(key)) {
+        forgotten += [...old.keys()].filter((each) => !young.has(each)).length;
+        old = young;
+        young = new Map();
+      }
+      young.set(key, id);
+      for (const [each, eventId] of [...old, ...young]) {
+        const [ofApp = "", ofEndpoint = "", ofType = "", ofChannel = ""] = each.split(",");
+        const found = last.of(ofApp, ofEndpoint, ofType, ofChannel)?.eventId;
+        assert.equal(found, young.get(each) ?? eventId);
+      }
+      assert.equal(last.counters.forgotten, forgotten);
+    }
+  }
+});
