@@ -62,8 +62,11 @@ export function createDrain(
       if (result.enqueued > 0) {
         results.announce(partition, events.slice(0, routes.length), routes, chosen.apps);
       }
-      if (heldApp === undefined) choice.ways.note(partition, events, chosen.apps);
-      else if (result.left === 0) choice.released(heldApp);
+      if (heldApp !== undefined) {
+        if (result.left === 0) choice.released(heldApp);
+      } else if (outbox.take) {
+        choice.ways.note(partition, events, chosen.apps);
+      }
       if (result.left === 0 || stopAt !== -1 || isLeaving()) return "drained";
     }
   };

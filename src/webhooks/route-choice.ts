@@ -31,9 +31,14 @@ export function createRouteChoice({ apps, log }: DispatchContext): RouteChoice {
   async function choose(events: readonly OutboxEvent[], mustHold: Set<string>): Promise<Choice> {
     const known = new Map<string, App | undefined>();
     const routes: Route[] = [];
+    let app: App | undefined;
+    let appOf: string | undefined;
     for (const { id, appId, type, channel } of events) {
-      if (!known.has(appId)) known.set(appId, await lookUp(appId));
-      const app = known.get(appId);
+      if (appId !== appOf) {
+        if (!known.has(appId)) known.set(appId, await lookUp(appId));
+        app = known.get(appId);
+        appOf = appId;
+      }
       const endpointIds = mustHold.has(appId) ? undefined : match(app, type, channel);
       if (!endpointIds) {
         mustHold.add(appId);

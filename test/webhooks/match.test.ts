@@ -59,6 +59,31 @@ describe("an endpoint takes an event", () => {
     assert.ok(performance.now() - startedMs < 1_000);
   });
 
+  test("alike whether it is asked for each channel or once for all", () => {
+    const one = <T>(choices: readonly T[]) => choices[Math.floor(Math.random() * choices.length)];
+    const channels = ["beta-x", "beta-app", "x-app", "room"];
+    for (let round = 0; round < 300; round++) {
+      const webhooks = ["a", "b", "c"].slice(round % 4).map((id) => {
+        const filter = { ...NONE, startsWith: one([undefined, undefined, "beta-"]) };
+        const eventTypes = new Set([one(["cache_miss", "user_online"] as const) ?? "cache_miss"]);
+        return endpoint(id, { filter, eventTypes, enabled: one([true, true, false]) ?? true });
+      });
+      const settings = appSettings({ webhooks });
+      const matcher = createMatcher();
+      for (const type of ["cache_miss", "user_online"] as const) {
+        for (const channel of channels) {
+          const plain = webhooks.filter(({ enabled, eventTypes, filter: { startsWith } }) => {
+            if (!enabled || !eventTypes.has(type)) return false;
+            return type === "user_online" || channel.startsWith(startsWith ?? "");
+          });
+          const ids = plain.map(({ id }) => id);
+          assert.deepEqual(matcher.endpointIds(settings, type, channel), ids);
+          assert.deepEqual(matcher.onAnyChannel(settings, type) ?? ids, ids);
+        }
+      }
+    }
+  });
+
   test("as new settings say", () => {
     const matcher = createMatcher();
     const before = appSettings({ webhooks: [endpoint("one")] });
