@@ -110,9 +110,13 @@ function append<T>(list: DueList<T>, due: Due<T>): void {
   list.last = due;
 }
 
-function unlink<T>({ list, before, after }: Due<T>): void {
+function unlink<T>(due: Due<T>): void {
+  const { list, before, after } = due;
   if (before) before.after = after;
   else list.first = after;
   if (after) after.before = before;
   else list.last = before;
+  // One that has grown old would else keep its neighbour, and that one its own, until a full collection.
+  due.before = undefined;
+  due.after = undefined;
 }
