@@ -2,6 +2,7 @@
 import type { App } from "../apps/app.ts";
 import type { LocalChannel } from "../connections/local-channel.ts";
 import type { ChannelKind } from "../protocol/channel-name.ts";
+import { jsonString } from "../protocol/json-string.ts";
 import { channelTopic } from "../protocol/topic.ts";
 
 export interface LocalChannels {
@@ -31,7 +32,7 @@ export function createLocalChannels(): LocalChannels {
           app,
           // Not the name as it came: it may be a part of a frame, which would be kept with it.
           name: topic.slice(app.id.length + 1),
-          nameJson: JSON.stringify(name),
+          nameJson: jsonString(name),
           topic,
           kind,
           holders: 0,

@@ -35,6 +35,12 @@ const KNOWN_CODES: ReadonlySet<number> = new Set([
 
 /** Notes a close. Codes that a client made up count as 0. */
 export function countClose(counters: TransportCounters, code: number): void {
+  const { closes } = counters;
+  const before = closes.get(code);
+  if (before !== undefined) {
+    closes.set(code, before + 1);
+    return;
+  }
   const label = KNOWN_CODES.has(code) ? code : 0;
-  counters.closes.set(label, (counters.closes.get(label) ?? 0) + 1);
+  closes.set(label, (closes.get(label) ?? 0) + 1);
 }
