@@ -86,6 +86,8 @@ export function createClients(settings: RedisSettings, random: () => number): Cl
         enableOfflineQueue,
         clusterRetryStrategy: retryStrategy,
         slotsRefreshTimeout: CONNECT_TIMEOUT_MS,
+        // Else what was under way when a connection closed is sent again, and may be done twice.
+        retryDelayOnFailover: 0,
         redisOptions: { ...redisOptions, connectionName: name },
         ...options,
       }),

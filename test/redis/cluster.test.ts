@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { Cluster } from "ioredis";
 import { createRedisCacheStore } from "../../src/cache/redis-cache-store.ts";
+import { createClients } from "../../src/redis/clients.ts";
 import { reportConnections } from "../../src/redis/connection-counts.ts";
 import { hashSlot } from "../../src/redis/hash-slot.ts";
 import { encodeFrameMessage } from "../../src/redis/message.ts";
@@ -157,6 +159,31 @@ describe("on a Redis Cluster", () => {
     await bus.publish(elsewhere.name, MESSAGE);
     stopped?.resume();
     await until("all answer", () => connections.isUp());
+  });
+
+  test("what was under way when a connection was cut is done once, and its answer is said to be lost", async (t) => {
+    const settings = { cluster: cluster.nodes };
+    const client = createClients(settings, Math.random).commands();
+    t.after(() => client.disconnect());
+    await client.connect();
+    const master = await cluster.ownerOf(hashSlot("once"));
+    assert.ok(client instanceof Cluster);
+    const node = client.nodes("master").find(({ options }) => options.port === master.port);
+    await client.set("once", "0");
+    const before = node?.stream.bytesWritten;
+    master.suspend();
+    t.after(() => master.resume());
+    const answer = assert.rejects(client.incr("once"), /Connection is closed/);
+    await until("it is sent", () => node?.stream.bytesWritten !== before);
+    node?.stream.destroy();
+    master.resume();
+    await answer;
+    await until("it is done", async () => (await master.call("GET", "once")) !== "0");
+    await until(
+      "the client is back",
+      async () => (await client.get("once").catch(() => "")) !== "",
+    );
+    assert.equal(await client.get("once"), "1");
   });
 
   test("a client that is closed while it looks for moved slots keeps its process no longer", async (t) => {
