@@ -55,11 +55,12 @@ export function createRouteWays(
       for (const { appId, type } of recent.kinds.values()) {
         const app = apps.get(appId) ?? (await lookUp(appId));
         const endpointIds = app && matcher.onAnyChannel(app.settings, type);
-        if (!app || !endpointIds) return undefined;
+        // It has no way any more. Should an event of it come all the same, it is read.
+        if (!app || !endpointIds) continue;
         apps.set(appId, app);
         ways.push({ appId, type, endpointIds });
       }
-      return { ways, apps };
+      return ways.length === 0 ? undefined : { ways, apps };
     },
     note(partition, events, apps) {
       const before = recents.get(partition)?.kinds ?? new Map<string, Kind>();

@@ -79,6 +79,20 @@ test("ways are told as the settings of this moment say", async () => {
   assert.equal(await told(), undefined);
 });
 
+test("an app that has gone, or has a filter now, takes away no ways but its own", async () => {
+  const webhooks = [endpoint("one")];
+  const [filtered, gone] = [app("filtered", { webhooks }), app("gone", { webhooks })];
+  const { note, told, apps } = setUp(app("a", { webhooks }), filtered, gone);
+  const all = ["a", "filtered", "gone"].map((id) => event(id, "channel_occupied"));
+  note(...all);
+  note(...all);
+  assert.equal((await told())?.length, 3);
+  apps.delete("gone");
+  filtered.settings = { ...filtered.settings, webhooks: [endpoint("one", { filter: FILTER })] };
+  assert.deepEqual(await told(), ["a:channel_occupied:one"]);
+  assert.deepEqual(await told(4), ["a:channel_occupied:one"]);
+});
+
 test("no way is told while what comes has to be looked at", async () => {
   const filtered = app("filtered", { webhooks: [endpoint("one", { filter: FILTER })] });
   const { note, told } = setUp(app("a", { webhooks: [endpoint("one")] }), filtered);
