@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createFifo } from "../../src/webhooks/fifo.ts";
 import type { OutboxEvent } from "../../src/webhooks/outbox.ts";
+import { seededSource } from "../support/random-source.ts";
 
 function event(n: number): OutboxEvent {
   const times = { decidedMs: n, retriedFromMs: n };
@@ -52,13 +53,13 @@ describe("a fifo of events", () => {
     assert.deepEqual([fifo.length, fifo.bytes], [3, 6]);
   });
 
-  test("holds what a plain list would, whatever is asked of it in whatever order", () => {
+  test("holds what a plain list would, whatever is asked of it in whatever order", (t) => {
+    const { below: some } = seededSource(t);
     for (let round = 0; round < 200; round++) {
       const fifo = createFifo();
       let plain: OutboxEvent[] = [];
       let next = 0;
       for (let step = 0; step < 60; step++) {
-        const some = (most: number) => Math.floor(Math.random() * most);
         const kind = some(5);
         if (kind < 2) {
           for (let n = some(4); n > 0; n--) {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createLastDeliveries } from "../../src/webhooks/last-deliveries.ts";
 import { outboxEvent } from "../http/fake-webhooks.ts";
+import { pick, seededSource } from "../support/random-source.ts";
 
 test("the last event of each type and channel that an endpoint took is known, with how long it took", () => {
   let nowMs = 5_000;
@@ -49,7 +50,8 @@ test("those that were long not noted give way past the bound, and are counted", 
   assert.deepEqual([known("abcdef"), last.counters.forgotten], ["def", 3]);
 });
 
-test("what is known is what one list in order of delivery would tell, whoever took what", () => {
+test("what is known is what one list in order of delivery would tell, whoever took what", (t) => {
+  const { below } = seededSource(t);
   const most = 12;
   for (let round = 0; round < 100; round++) {
     const last = createLastDeliveries(() => 1, most);
@@ -57,17 +59,10 @@ test("what is known is what one list in order of delivery would tell, whoever to
     let old = new Map<string, string>();
     let forgotten = 0;
     for (let n = 0; n < 60; n++) {
-      const [app, endpointId, type, channel] = [
-        "12",
-        "ab",
-        ["member_added", "cache_miss"],
-        "hijk",
-      ].map((choices) => choices[Math.floor(Math.random() * choices.length)] ?? "") as [
-        string,
-        string,
-        "member_added" | "cache_miss",
-        string,
-      ];
+      const app = pick(below, ["1", "2"]);
+      const endpointId = pick(below, ["a", "b"]);
+      const type = pick(below, ["member_added", "cache_miss"] as const);
+      const channel = pick(below, ["h", "i", "j", "k"]);
       const id = `1-1-1-${n}`;
       last.note(app, endpointId, outboxEvent(id, { type, channel }));
       const key = [app, endpointId, type, channel].join();

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { ChannelFilter } from "../../src/apps/app.ts";
 import { createMatcher } from "../../src/webhooks/match.ts";
+import { pick, seededSource } from "../support/random-source.ts";
 import { appSettings, endpoint } from "./fixtures.ts";
 
 const NONE: ChannelFilter = { startsWith: undefined, endsWith: undefined, pattern: undefined };
@@ -59,14 +60,14 @@ describe("an endpoint takes an event", () => {
     assert.ok(performance.now() - startedMs < 1_000);
   });
 
-  test("alike whether it is asked for each channel or once for all", () => {
-    const one = <T>(choices: readonly T[]) => choices[Math.floor(Math.random() * choices.length)];
+  test("alike whether it is asked for each channel or once for all", (t) => {
+    const { below } = seededSource(t);
     const channels = ["beta-x", "beta-app", "x-app", "room"];
     for (let round = 0; round < 300; round++) {
       const webhooks = ["a", "b", "c"].slice(round % 4).map((id) => {
-        const filter = { ...NONE, startsWith: one([undefined, undefined, "beta-"]) };
-        const eventTypes = new Set([one(["cache_miss", "user_online"] as const) ?? "cache_miss"]);
-        return endpoint(id, { filter, eventTypes, enabled: one([true, true, false]) ?? true });
+        const filter = { ...NONE, startsWith: pick(below, [undefined, undefined, "beta-"]) };
+        const eventTypes = new Set([pick(below, ["cache_miss", "user_online"] as const)]);
+        return endpoint(id, { filter, eventTypes, enabled: pick(below, [true, true, false]) });
       });
       const settings = appSettings({ webhooks });
       const matcher = createMatcher();
