@@ -36,7 +36,7 @@ export type MoveEvents = (
 ) => Promise<Routed | "lost">;
 
 /** Gives each name a number from 1 on. */
-function createNumbering() {
+export function createNumbering() {
   const numbers = new Map<string, number>();
   return {
     names: () => [...numbers.keys()],

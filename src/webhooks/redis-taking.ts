@@ -4,7 +4,7 @@ import type { Keys } from "../redis/keys.ts";
 import { loadScript } from "../redis/script.ts";
 import type { LaneKey, OutboxEvent, Taken, Way } from "./outbox.ts";
 import { readTaken, unexpected } from "./redis-entries.ts";
-import { laneName, splitLaneName } from "./redis-routing.ts";
+import { createNumbering, laneName, splitLaneName } from "./redis-routing.ts";
 
 /** lease, source, lanes, holds, meta, and as many again as there are endpoints */
 const TAKE = loadScript(new URL("./lua/take.lua", import.meta.url), 5);
@@ -30,14 +30,11 @@ export type TakeEvents = (
 
 export function createTaking({ commands, keys, owner, maxQueuedEvents }: TakingParts): TakeEvents {
   return async (partition, ways, maxEvents) => {
-    const names = [
-      ...new Set(
-        ways.flatMap(({ appId, endpointIds }) => endpointIds.map((id) => laneName(appId, id))),
-      ),
-    ];
+    const endpoints = createNumbering();
     const numbers = ways.map(({ appId, endpointIds }) =>
-      endpointIds.map((id) => names.indexOf(laneName(appId, id))),
+      endpointIds.map((id) => endpoints.of(laneName(appId, id))),
     );
+    const names = endpoints.names();
     const all = [
       ...["disp", "ev", "lanes", "holds", "meta"].map((name) => keys.key(partition, name)),
       ...names.map((name) => keys.key(partition, "q", name)),
@@ -49,11 +46,7 @@ export function createTaking({ commands, keys, owner, maxQueuedEvents }: TakingP
       maxEvents,
       names.length,
       ...names,
-      ...ways.flatMap(({ appId, type }, at) => [
-        appId,
-        type,
-        (numbers[at] ?? []).map((number) => number + 1).join(","),
-      ]),
+      ...ways.flatMap(({ appId, type }, at) => [appId, type, numbers[at]?.join(",") ?? ""]),
     ]);
     if (reply === -1) return "lost";
     const [left, ...texts]: readonly unknown[] = Array.isArray(reply) ? reply : [];
@@ -66,7 +59,7 @@ export function createTaking({ commands, keys, owner, maxQueuedEvents }: TakingP
     for (const text of texts) {
       const { at, event } = readTaken(text, ways);
       counts[at] = (counts[at] ?? 0) + 1;
-      for (const number of numbers[at] ?? []) lanes[number]?.events.push(event);
+      for (const number of numbers[at] ?? []) lanes[number - 1]?.events.push(event);
     }
     return { left, counts, lanes };
   };
