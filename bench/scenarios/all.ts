@@ -9,7 +9,7 @@ import { presence } from "./presence.ts";
 import type { Scenario } from "./scenario.ts";
 import { webhooks, webhooksRedis } from "./webhooks.ts";
 
-export const SCENARIOS: readonly Scenario[] = [
+const MESSAGES: readonly Scenario[] = [
   fanOutOne,
   fanOutMany,
   postEvents,
@@ -17,6 +17,10 @@ export const SCENARIOS: readonly Scenario[] = [
   clientEvents,
   presence,
   connects,
+];
+
+export const SCENARIOS: readonly Scenario[] = [
+  ...MESSAGES,
   idle,
   idleMost,
   webhooks,
@@ -25,15 +29,7 @@ export const SCENARIOS: readonly Scenario[] = [
 ];
 
 /** Those whose cost depends on where the other side is, by name. */
-export const CLUSTER_SCENARIOS: readonly string[] = [
-  fanOutOne,
-  fanOutMany,
-  postEvents,
-  postBatch,
-  clientEvents,
-  presence,
-  connects,
-].map(({ name }) => name);
+export const CLUSTER_SCENARIOS: readonly string[] = MESSAGES.map(({ name }) => name);
 
 /** Throws on a name that no scenario has. No names: all of them. */
 export function chooseScenarios(names: readonly string[]): readonly Scenario[] {
