@@ -8,8 +8,11 @@ const MAX_MB = 512;
 const LEAST_PUBLISHED = 0.5;
 /** Past this part of its core the load is no longer what it says. */
 const MAX_LOAD_BUSY = 0.95;
-/** A server that waits longer for its core, as a part of the time, is not the one that is overloaded. */
-const MAX_WAITED = 0.1;
+/**
+ * A server that waits longer for its core, as a part of the time, is not the one that is overloaded. Its own threads, of
+ * which the collector's work while it does, wait for each other up to a tenth of it.
+ */
+const MAX_WAITED = 0.2;
 
 /** One sentence each, or none. */
 export function overloadProblems(

@@ -6,6 +6,7 @@ import { createTrustedProxies } from "./client-address.ts";
 import { createTransportCounters, type TransportCounters } from "./counters.ts";
 import { createHeartbeat } from "./heartbeat.ts";
 import { serveHttp } from "./http-requests.ts";
+import { TopicPublisher } from "./topic-publisher.ts";
 import { type LoadedUws, loadUws, type TemplatedApp, type us_listen_socket } from "./uws.ts";
 import { serveWebSockets } from "./websockets.ts";
 
@@ -84,6 +85,7 @@ export function createTransport(settings: TransportSettings, log: Log): Transpor
   let library: LoadedUws | undefined;
   let app: TemplatedApp | undefined;
   let listening: us_listen_socket | undefined;
+  const publisher = new TopicPublisher((topic, frame) => app?.publish(topic, frame));
 
   return {
     counters,
@@ -96,6 +98,7 @@ export function createTransport(settings: TransportSettings, log: Log): Transpor
       serveWebSockets(app, uws, {
         channels,
         heartbeat,
+        publisher,
         proxies,
         counters,
         settings: { ...settings, isTls },
@@ -109,9 +112,10 @@ export function createTransport(settings: TransportSettings, log: Log): Transpor
       listening === undefined ? undefined : library?.uws.us_socket_local_port(listening),
     loaded: () => library?.loaded,
     publish(topic, frame) {
-      app?.publish(topic, frame);
+      publisher.publish(topic, frame, undefined);
     },
     close() {
+      publisher.flush();
       heartbeat.close();
       app?.close();
       app = undefined;

@@ -5,6 +5,7 @@ import type { Connection, Socket } from "../connections/connection.ts";
 import { CLOSE_CODES, closeReason } from "../protocol/close-code.ts";
 import { errorFrame } from "../protocol/frame.ts";
 import type { Beating } from "./heartbeat.ts";
+import type { TopicPublisher } from "./topic-publisher.ts";
 import type { WebSocket } from "./uws.ts";
 
 /** {@link UwsSocket.closedWith} once the bound of unsent bytes was hit: uWebSockets.js is closing the socket. */
@@ -25,9 +26,15 @@ export class UwsSocket implements Socket, Beating {
   after: Beating | undefined = undefined;
   /** The code that we closed with, or {@link TOO_SLOW}; 0 while we have not. */
   closedWith = 0;
+  readonly #publisher: TopicPublisher;
+
+  constructor(publisher: TopicPublisher) {
+    this.#publisher = publisher;
+  }
 
   send(frame: string): void {
     if (this.ws === undefined) return;
+    this.#publisher.flush();
     const { connection } = this;
     if (connection !== undefined) {
       connection.app.traffic.messagesSent += 1;
@@ -37,15 +44,17 @@ export class UwsSocket implements Socket, Beating {
   }
 
   subscribe(topic: string): void {
+    this.#publisher.flush();
     this.ws?.subscribe(topic);
   }
 
   unsubscribe(topic: string): void {
+    this.#publisher.flush();
     this.ws?.unsubscribe(topic);
   }
 
   publish(topic: string, frame: string): void {
-    this.ws?.publish(topic, frame);
+    if (this.ws !== undefined) this.#publisher.publish(topic, frame, this);
   }
 
   close(code: number, message: string): void {

@@ -8,6 +8,7 @@ import type { Log } from "../protocol/log.ts";
 import { addressText, clientOf, type TrustedProxies } from "./client-address.ts";
 import { countClose, type TransportCounters } from "./counters.ts";
 import { backstopTimeoutS, type Heartbeat } from "./heartbeat.ts";
+import type { TopicPublisher } from "./topic-publisher.ts";
 import type {
   HttpRequest,
   HttpResponse,
@@ -33,6 +34,7 @@ export interface WebSocketSettings {
 export interface WebSocketParts {
   readonly channels: Channels;
   readonly heartbeat: Heartbeat;
+  readonly publisher: TopicPublisher;
   readonly proxies: TrustedProxies;
   readonly counters: TransportCounters;
   readonly settings: WebSocketSettings;
@@ -57,7 +59,7 @@ const ANY_CLIENT = { address: undefined, isForwardedTls: false } as const;
 
 /** Routes upgrades under `/app/{key}` to channels; any other path is answered with 4005 after the upgrade. */
 export function serveWebSockets(app: TemplatedApp, uws: UwsModule, parts: WebSocketParts): void {
-  const { channels, heartbeat, proxies, counters, settings, log } = parts;
+  const { channels, heartbeat, publisher, proxies, counters, settings, log } = parts;
 
   /** Of the upgrade under way, which opens the socket before it returns: so the socket need not carry it. */
   let upgrading: Handshake | undefined;
@@ -74,7 +76,7 @@ export function serveWebSockets(app: TemplatedApp, uws: UwsModule, parts: WebSoc
     context: us_socket_context_t,
     key: string | undefined,
   ): void {
-    const socket = new UwsSocket();
+    const socket = new UwsSocket(publisher);
     upgrading = key === undefined ? undefined : readHandshake(res, req, key);
     res.upgrade<Held>(
       { socket },

@@ -1,0 +1,173 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { MAX_WAITING, TopicPublisher } from "../../src/transport/topic-publisher.ts";
+import type { WebSocket } from "../../src/transport/uws.ts";
+import { type Held, UwsSocket } from "../../src/transport/uws-socket.ts";
+import { pick, seededSource } from "../support/random-source.ts";
+
+interface Client {
+  readonly socket: UwsSocket;
+  /** What it received, and with which code it was closed. */
+  readonly received: string[];
+}
+
+/** The library's topics: who is in which, and what everybody received. */
+class Topics {
+  readonly passed: string[] = [];
+  readonly #members = new Map<string, Set<Client>>();
+
+  publish(topic: string, frame: string, except?: Client): void {
+    this.passed.push(frame);
+    for (const client of this.#members.get(topic) ?? []) {
+      if (client !== except) client.received.push(frame);
+    }
+  }
+
+  open(publisher: TopicPublisher): Client {
+    const client: Client = { socket: new UwsSocket(publisher), received: [] };
+    const members = (topic: string) => {
+      const all = this.#members.get(topic) ?? new Set();
+      this.#members.set(topic, all);
+      return all;
+    };
+    client.socket.ws = {
+      send: (frame: string) => client.received.push(frame),
+      subscribe: (topic: string) => members(topic).add(client),
+      unsubscribe: (topic: string) => members(topic).delete(client),
+      publish: (topic: string, frame: string) => this.publish(topic, frame, client),
+      end: (code: number) => {
+        client.received.push(`closed with ${code}`);
+        this.gone(client);
+      },
+    } as unknown as WebSocket<Held>;
+    return client;
+  }
+
+  /** The client has closed its end. */
+  gone(client: Client): void {
+    client.socket.ws = undefined;
+    for (const members of this.#members.values()) members.delete(client);
+  }
+}
+
+/** A publisher and what it has put off until the callbacks of the turn are done. */
+function createSubject(maxKeptCharacters?: number) {
+  const topics = new Topics();
+  const tasks: (() => void)[] = [];
+  const publisher = new TopicPublisher(
+    (topic, frame) => topics.publish(topic, frame),
+    (task) => tasks.push(task),
+    maxKeptCharacters,
+  );
+  const endTurn = () => {
+    for (const task of tasks.splice(0)) task();
+  };
+  return { topics, publisher, tasks, endTurn };
+}
+
+const frames = (n: number) => Array.from({ length: n }, (_, i) => `frame ${i}`);
+
+describe("TopicPublisher", () => {
+  test("passes as many in a turn as the library keeps, and the rest after the turn's callbacks", () => {
+    const { topics, publisher, tasks, endTurn } = createSubject();
+    const all = frames(MAX_WAITING + 10);
+    for (const frame of all) publisher.publish("a", frame, undefined);
+    assert.deepEqual(topics.passed, all.slice(0, MAX_WAITING));
+    assert.equal(tasks.length, 1);
+    endTurn();
+    assert.deepEqual(topics.passed, all);
+    for (const frame of all) publisher.publish("a", frame, undefined);
+    assert.deepEqual(topics.passed, [...all, ...all.slice(0, MAX_WAITING)]);
+  });
+
+  test("keeps no more than its bound", () => {
+    const { topics, publisher, endTurn } = createSubject(1_000);
+    for (const frame of frames(MAX_WAITING)) publisher.publish("a", frame, undefined);
+    publisher.publish("a", "x".repeat(999), undefined);
+    assert.equal(topics.passed.length, MAX_WAITING);
+    publisher.publish("a", "yy", undefined);
+    assert.equal(topics.passed.length, MAX_WAITING + 2);
+    publisher.publish("a", "z", undefined);
+    assert.equal(topics.passed.length, MAX_WAITING + 2);
+    endTurn();
+    assert.deepEqual(topics.passed.slice(MAX_WAITING + 1), ["yy", "z"]);
+  });
+
+  test("what a socket that has closed since published reaches the others", () => {
+    const { topics, publisher, endTurn } = createSubject();
+    const [from, to] = [topics.open(publisher), topics.open(publisher)];
+    for (const { socket } of [from, to]) socket.subscribe("a");
+    for (const frame of frames(MAX_WAITING + 1)) from.socket.publish("a", frame);
+    topics.gone(from);
+    endTurn();
+    assert.deepEqual(to.received, frames(MAX_WAITING + 1));
+    assert.deepEqual(from.received, []);
+  });
+
+  test("a failure leaves nothing behind that is published twice or never", () => {
+    const tasks: (() => void)[] = [];
+    const passed: string[] = [];
+    const publisher = new TopicPublisher(
+      (_, frame) => {
+        if (frame === "bad") throw new Error("as the library on a bad call");
+        passed.push(frame);
+      },
+      (task) => tasks.push(task),
+    );
+    for (const frame of [...frames(MAX_WAITING), "bad"]) publisher.publish("a", frame, undefined);
+    assert.throws(() => publisher.flush(), /bad call/);
+    publisher.publish("a", "next", undefined);
+    for (const task of tasks) task();
+    assert.deepEqual(passed, [...frames(MAX_WAITING), "next"]);
+  });
+
+  test("every client receives the same in the same order as without it, whatever is done", (t) => {
+    const { below } = seededSource(t);
+    for (let run = 0; run < 300; run += 1) {
+      const subject = createSubject(pick(below, [20, 400, 100_000]));
+      const plain = new Topics();
+      const atOnce = new TopicPublisher(
+        (topic, frame) => plain.publish(topic, frame),
+        () => undefined,
+        0,
+      );
+      const pairs = Array.from({ length: 5 }, () => ({
+        subject: subject.topics.open(subject.publisher),
+        plain: plain.open(atOnce),
+      }));
+      const gone = new Set<Client>();
+      for (let step = 0; step < 300; step += 1) {
+        const pair = pick(below, pairs);
+        const topic = pick(below, ["a", "b"]);
+        const frame = `${run} ${step}`;
+        const choice = below(100);
+        if (choice < 40) {
+          subject.publisher.publish(topic, frame, undefined);
+          plain.publish(topic, frame);
+        } else if (choice < 75) {
+          for (const { socket } of [pair.subject, pair.plain]) socket.publish(topic, frame);
+        } else if (choice < 80) {
+          for (const { socket } of [pair.subject, pair.plain]) socket.subscribe(topic);
+        } else if (choice < 83) {
+          for (const { socket } of [pair.subject, pair.plain]) socket.unsubscribe(topic);
+        } else if (choice < 86) {
+          for (const { socket } of [pair.subject, pair.plain]) socket.send(frame);
+        } else if (choice === 86) {
+          for (const { socket } of [pair.subject, pair.plain]) socket.close(4200, "Come back.");
+        } else if (choice === 87) {
+          subject.topics.gone(pair.subject);
+          plain.gone(pair.plain);
+          gone.add(pair.subject);
+        } else if (choice < 90) {
+          subject.endTurn();
+        }
+      }
+      subject.endTurn();
+      for (const { subject: ours, plain: theirs } of pairs) {
+        // Who has gone may have gone before what was published in the same turn.
+        const length = gone.has(ours) ? ours.received.length : theirs.received.length;
+        assert.deepEqual(ours.received, theirs.received.slice(0, length));
+      }
+    }
+  });
+});
