@@ -163,7 +163,7 @@ export function createServer(input: ConfigInput, options: ServerOptions = {}): S
     settings: httpApiSettings(config),
     now,
     elapsedMs: () => performance.now(),
-    turnClocks: { afterTurn: setImmediate, cpuMs },
+    turnWork: { afterTurn: setImmediate, cpuMs, hasMuchToSend: transport.hasMuchToSend },
     observeRequest: (route, _status, seconds) => observations.httpRequest(route, seconds),
     log: room("http"),
   });

@@ -7,8 +7,8 @@ import { CLOSE_CODES } from "../protocol/close-code.ts";
 import { channelTopic } from "../protocol/topic.ts";
 import type { LocalChannels } from "./local-channels.ts";
 
-/** Publishes a frame to every socket of this node that is subscribed to the topic. Transport provides it. */
-export type PublishToTopic = (topic: string, frame: string) => void;
+/** Publishes a frame to the sockets of this node that are subscribed to the topic, `receivers` of them. Transport provides it. */
+export type PublishToTopic = (topic: string, frame: string, receivers: number) => void;
 
 export interface DeliveryParts {
   readonly locals: LocalChannels;
@@ -31,7 +31,7 @@ export function createDelivery({ locals, connections, publishToTopic }: Delivery
   function toChannel(channel: LocalChannel, frame: string): void {
     if (channel.receivers === 0) return;
     count(channel.app, channel.receivers, frame);
-    publishToTopic(channel.topic, frame);
+    publishToTopic(channel.topic, frame, channel.receivers);
   }
 
   function terminate(topic: string): void {
@@ -61,12 +61,13 @@ export function createDelivery({ locals, connections, publishToTopic }: Delivery
             count(app, signedIn.size, frame);
             break;
           }
-          publishToTopic(topic, frame);
+          publishToTopic(topic, frame, signedIn.size);
         }
         return;
       }
-      count(sender.app, (channel?.receivers ?? signedIn?.size ?? 1) - 1, frame);
-      sender.socket.publish(topic, frame);
+      const receivers = (channel?.receivers ?? signedIn?.size ?? 1) - 1;
+      count(sender.app, receivers, frame);
+      sender.socket.publish(topic, frame, receivers);
     },
   };
 }

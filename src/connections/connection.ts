@@ -12,8 +12,11 @@ export interface Socket {
   /** Begins to receive what is published to `topic`. */
   subscribe(topic: string): void;
   unsubscribe(topic: string): void;
-  /** Publishes to every subscriber of `topic` on this node but this socket; the socket must be subscribed itself. */
-  publish(topic: string, frame: string): void;
+  /**
+   * Publishes to every subscriber of `topic` on this node but this socket, `receivers` of them; the socket must be
+   * subscribed itself.
+   */
+  publish(topic: string, frame: string, receivers: number): void;
   /** Sends `pusher:error` with the code, then closes with it: clients act on the first of the two they see. */
   close(code: number, message: string): void;
 }

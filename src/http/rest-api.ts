@@ -24,7 +24,7 @@ import {
   UNKNOWN_ROUTE,
 } from "./routes.ts";
 import { createSignedRoutes } from "./signed-routes.ts";
-import { createTurnBudget, type TurnClocks } from "./turn-budget.ts";
+import { createTurnBudget, type TurnWork } from "./turn-budget.ts";
 import type { WebhookRouteParts } from "./webhook-routes.ts";
 import { type Maybe, whenReady } from "./when-ready.ts";
 
@@ -47,7 +47,7 @@ export interface HttpApiParts {
   readonly now: () => number;
   /** A clock for durations, in ms with fractions. */
   readonly elapsedMs: () => number;
-  readonly turnClocks: TurnClocks;
+  readonly turnWork: TurnWork;
   /** Told of each answer: the route's pattern and how long the answer took from the head on, in seconds. */
   readonly observeRequest: (route: string, status: number, seconds: number) => void;
   readonly log: Log;
@@ -77,7 +77,7 @@ const UNAVAILABLE_CODE = /^PIPIT_[A-Z]+_UNAVAILABLE$/;
 export function createHttpApi(parts: HttpApiParts): RestApi {
   const { apps, channels, state, webhooks, health, settings, now, elapsedMs, observeRequest, log } =
     parts;
-  const turn = createTurnBudget(parts.turnClocks);
+  const turn = createTurnBudget(parts.turnWork);
   const { pathPrefix, maxBodyBytes } = settings;
   const counters = createHttpCounters();
   const cors = createCors(settings.corsOrigins);

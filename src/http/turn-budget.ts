@@ -21,14 +21,16 @@ export interface TurnBudget {
   isSpent(nowMs: number): boolean;
 }
 
-export interface TurnClocks {
+export interface TurnWork {
   /** Runs a function once at the end of this turn of the event loop: setImmediate. */
   readonly afterTurn: (run: () => void) => void;
   /** CPU time of this process in ms: a turn in which the process had to wait for its core is none with much to do. */
   readonly cpuMs: () => number;
+  /** What was published in this turn takes long to send: work that comes at its end. */
+  readonly hasMuchToSend: () => boolean;
 }
 
-export function createTurnBudget({ afterTurn, cpuMs }: TurnClocks): TurnBudget {
+export function createTurnBudget({ afterTurn, cpuMs, hasMuchToSend }: TurnWork): TurnBudget {
   let isWatching = false;
   let isSpent = false;
   let watchedFromMs = Number.NEGATIVE_INFINITY;
@@ -41,6 +43,7 @@ export function createTurnBudget({ afterTurn, cpuMs }: TurnClocks): TurnBudget {
 
   return {
     isSpent(nowMs) {
+      if (hasMuchToSend()) return true;
       if (isWatching) {
         if (!isSpent && nowMs - watchedFromMs > MAX_TURN_MS) {
           isSpent = cpuMs() - cpuBeforeMs > MAX_TURN_MS;

@@ -41,8 +41,10 @@ export interface Transport {
   /** The port listened on; undefined before `listen`. */
   port(): number | undefined;
   loaded(): LoadedUws["loaded"] | undefined;
-  /** Publishes to every local socket subscribed to `topic`. Nothing before `listen` and after `close`. */
-  publish(topic: string, frame: string): void;
+  /** Publishes to the local sockets subscribed to `topic`, `receivers` of them. Nothing before `listen` and after `close`. */
+  publish(topic: string, frame: string, receivers: number): void;
+  /** What was published in this turn of the event loop takes long to send: requests should wait. */
+  hasMuchToSend(): boolean;
   /** Stops listening and ends every socket that is left. */
   close(): void;
 }
@@ -111,9 +113,10 @@ export function createTransport(settings: TransportSettings, log: Log): Transpor
     port: () =>
       listening === undefined ? undefined : library?.uws.us_socket_local_port(listening),
     loaded: () => library?.loaded,
-    publish(topic, frame) {
-      publisher.publish(topic, frame, undefined);
+    publish(topic, frame, receivers) {
+      publisher.publish(topic, frame, receivers, undefined);
     },
+    hasMuchToSend: () => publisher.isFull,
     close() {
       publisher.flush();
       heartbeat.close();

@@ -40,7 +40,7 @@ export class UwsSocket implements Socket, Beating {
       connection.app.traffic.messagesSent += 1;
       connection.app.traffic.bytesSent += Buffer.byteLength(frame);
     }
-    this.ws.send(frame);
+    this.ws?.send(frame);
   }
 
   subscribe(topic: string): void {
@@ -53,8 +53,8 @@ export class UwsSocket implements Socket, Beating {
     this.ws?.unsubscribe(topic);
   }
 
-  publish(topic: string, frame: string): void {
-    if (this.ws !== undefined) this.#publisher.publish(topic, frame, this);
+  publish(topic: string, frame: string, receivers: number): void {
+    if (this.ws !== undefined) this.#publisher.publish(topic, frame, receivers, this);
   }
 
   close(code: number, message: string): void {

@@ -117,7 +117,11 @@ export function createTestApi(
     settings: { pathPrefix: "", maxBodyBytes: 1_000_000, corsOrigins: ["*"] },
     now: () => test.nowMs,
     elapsedMs: () => test.nowMs,
-    turnClocks: { afterTurn: queueMicrotask, cpuMs: () => test.nowMs },
+    turnWork: {
+      afterTurn: queueMicrotask,
+      cpuMs: () => test.nowMs,
+      hasMuchToSend: () => false,
+    },
     observeRequest: (route, status, seconds) => void observed.push({ route, status, seconds }),
     log: { ...SILENT_LOG, error: (fields) => void errors.push(fields) },
     ...changes,

@@ -14,6 +14,8 @@ interface Turns {
   /** Time passes in which the server does not get the core. */
   wait(ms: number): void;
   endTurn(): void;
+  /** Whether what was published takes long to send. */
+  hasMuchToSend: boolean;
 }
 
 /** An API whose turns end when the test says so. */
@@ -21,10 +23,15 @@ function apiInTurns(): Turns {
   const ends: (() => void)[] = [];
   let cpuMs = 0;
   const api = createTestApi(undefined, {
-    turnClocks: { afterTurn: (run) => void ends.push(run), cpuMs: () => cpuMs },
+    turnWork: {
+      afterTurn: (run) => void ends.push(run),
+      cpuMs: () => cpuMs,
+      hasMuchToSend: () => turns.hasMuchToSend,
+    },
   });
-  return {
+  const turns: Turns = {
     api,
+    hasMuchToSend: false,
     work(ms) {
       api.nowMs += ms;
       cpuMs += ms;
@@ -37,6 +44,7 @@ function apiInTurns(): Turns {
       ends.pop()?.();
     },
   };
+  return turns;
 }
 
 async function publish(api: TestApi): Promise<number> {
@@ -64,6 +72,16 @@ describe("in a turn that has made too much work", () => {
     work(MAX_TURN_MS + 1);
     assert.equal((await api.request({ path: "/health/ready" })).status, 200);
     assert.equal((await api.request({ path: "/apps/3/webhooks" })).status, 200);
+  });
+
+  test("what takes long to send counts, though none of the work is done yet", async () => {
+    const turns = apiInTurns();
+    assert.equal(await publish(turns.api), 200);
+    turns.hasMuchToSend = true;
+    assert.equal(await publish(turns.api), 503);
+    assert.equal((await turns.api.request({ path: "/health/ready" })).status, 200);
+    turns.hasMuchToSend = false;
+    assert.equal(await publish(turns.api), 200);
   });
 
   test("the next turn takes requests again", async () => {

@@ -96,5 +96,5 @@ export function createFakeSockets(): FakeSockets {
     return socket;
   }
 
-  return { open, publishToTopic: publish };
+  return { open, publishToTopic: (topic, frame) => publish(topic, frame) };
 }

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { MAX_WAITING, TopicPublisher } from "../../src/transport/topic-publisher.ts";
+import { type KeptBounds, TopicPublisher } from "../../src/transport/topic-publisher.ts";
 import type { WebSocket } from "../../src/transport/uws.ts";
 import { type Held, UwsSocket } from "../../src/transport/uws-socket.ts";
 import { pick, seededSource } from "../support/random-source.ts";
+
+/** What uWebSockets.js keeps for a subscriber: the 33rd message has them sent early. */
+const MAX_WAITING = 32;
 
 interface Client {
   readonly socket: UwsSocket;
@@ -51,13 +54,13 @@ class Topics {
 }
 
 /** A publisher and what it has put off until the callbacks of the turn are done. */
-function createSubject(maxKeptCharacters?: number) {
+function createSubject(bounds?: KeptBounds) {
   const topics = new Topics();
   const tasks: (() => void)[] = [];
   const publisher = new TopicPublisher(
     (topic, frame) => topics.publish(topic, frame),
     (task) => tasks.push(task),
-    maxKeptCharacters,
+    bounds,
   );
   const endTurn = () => {
     for (const task of tasks.splice(0)) task();
@@ -71,40 +74,62 @@ describe("TopicPublisher", () => {
   test("passes as many in a turn as the library keeps, and the rest after the turn's callbacks", () => {
     const { topics, publisher, tasks, endTurn } = createSubject();
     const all = frames(MAX_WAITING + 10);
-    for (const frame of all) publisher.publish("a", frame, undefined);
+    for (const frame of all) publisher.publish("a", frame, 1, undefined);
     assert.deepEqual(topics.passed, all.slice(0, MAX_WAITING));
     assert.equal(tasks.length, 1);
     endTurn();
     assert.deepEqual(topics.passed, all);
-    for (const frame of all) publisher.publish("a", frame, undefined);
+    for (const frame of all) publisher.publish("a", frame, 1, undefined);
     assert.deepEqual(topics.passed, [...all, ...all.slice(0, MAX_WAITING)]);
   });
 
-  test("keeps no more than its bound", () => {
-    const { topics, publisher, endTurn } = createSubject(1_000);
-    for (const frame of frames(MAX_WAITING)) publisher.publish("a", frame, undefined);
-    publisher.publish("a", "x".repeat(999), undefined);
-    assert.equal(topics.passed.length, MAX_WAITING);
-    publisher.publish("a", "yy", undefined);
-    assert.equal(topics.passed.length, MAX_WAITING + 2);
-    publisher.publish("a", "z", undefined);
-    assert.equal(topics.passed.length, MAX_WAITING + 2);
-    endTurn();
-    assert.deepEqual(topics.passed.slice(MAX_WAITING + 1), ["yy", "z"]);
+  test("keeps until the callbacks of the turn are done, and no longer", async () => {
+    const passed: string[] = [];
+    const publisher = new TopicPublisher((_, frame) => passed.push(frame));
+    for (const frame of frames(MAX_WAITING + 1)) publisher.publish("a", frame, 1, undefined);
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    await Promise.resolve();
+    assert.equal(passed.length, MAX_WAITING);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(passed, frames(MAX_WAITING + 1));
   });
+
+  for (const [what, bounds, frame, receivers] of [
+    ["deliveries", { deliveries: 100, characters: 10_000 }, "x", 10],
+    ["characters", { deliveries: 10_000, characters: 100 }, "x".repeat(10), 1],
+  ] as const) {
+    test(`is full past its bound of ${what}, and publishes at once past twice of it`, () => {
+      const { topics, publisher, endTurn } = createSubject(bounds);
+      const publish = () => publisher.publish("a", frame, receivers, undefined);
+      for (let n = 0; n < MAX_WAITING + 10; n += 1) publish();
+      assert.equal(publisher.isFull, false);
+      publish();
+      assert.equal(publisher.isFull, true);
+      for (let n = 0; n < 9; n += 1) publish();
+      assert.equal(topics.passed.length, MAX_WAITING);
+      publish();
+      assert.equal(topics.passed.length, MAX_WAITING + 21);
+      assert.equal(publisher.isFull, false);
+      for (let n = 0; n < 11; n += 1) publish();
+      assert.equal(topics.passed.length, MAX_WAITING + 21);
+      endTurn();
+      assert.equal(publisher.isFull, false);
+      assert.equal(topics.passed.length, MAX_WAITING + 32);
+    });
+  }
 
   test("what a socket that has closed since published reaches the others", () => {
     const { topics, publisher, endTurn } = createSubject();
     const [from, to] = [topics.open(publisher), topics.open(publisher)];
     for (const { socket } of [from, to]) socket.subscribe("a");
-    for (const frame of frames(MAX_WAITING + 1)) from.socket.publish("a", frame);
+    for (const frame of frames(MAX_WAITING + 1)) from.socket.publish("a", frame, 1);
     topics.gone(from);
     endTurn();
     assert.deepEqual(to.received, frames(MAX_WAITING + 1));
     assert.deepEqual(from.received, []);
   });
 
-  test("a failure leaves nothing behind that is published twice or never", () => {
+  test("what is behind a message that the library refuses comes, once and in order", () => {
     const tasks: (() => void)[] = [];
     const passed: string[] = [];
     const publisher = new TopicPublisher(
@@ -114,22 +139,49 @@ describe("TopicPublisher", () => {
       },
       (task) => tasks.push(task),
     );
-    for (const frame of [...frames(MAX_WAITING), "bad"]) publisher.publish("a", frame, undefined);
-    assert.throws(() => publisher.flush(), /bad call/);
-    publisher.publish("a", "next", undefined);
+    const publish = (frame: string) => publisher.publish("a", frame, 1, undefined);
+    for (const frame of [...frames(MAX_WAITING), "bad", "second", "third"]) publish(frame);
+    assert.throws(() => tasks.shift()?.(), /bad call/);
+    publish("fourth");
+    while (tasks.length > 0) tasks.shift()?.();
+    for (const frame of frames(MAX_WAITING + 1)) publish(frame);
+    assert.equal(tasks.length, 1);
+    tasks.shift()?.();
+    const behind = ["second", "third", "fourth"];
+    assert.deepEqual(passed, [...frames(MAX_WAITING), ...behind, ...frames(MAX_WAITING + 1)]);
+  });
+
+  test("what is published while it publishes comes behind the rest", () => {
+    const tasks: (() => void)[] = [];
+    const passed: string[] = [];
+    const publisher = new TopicPublisher(
+      (_, frame) => {
+        passed.push(frame);
+        if (frame !== "closes another") return;
+        publisher.publish("a", "has gone", 1, undefined);
+        publisher.flush();
+      },
+      (task) => tasks.push(task),
+    );
+    for (const frame of [...frames(MAX_WAITING), "closes another", "last"]) {
+      publisher.publish("a", frame, 1, undefined);
+    }
     for (const task of tasks) task();
-    assert.deepEqual(passed, [...frames(MAX_WAITING), "next"]);
+    assert.deepEqual(passed, [...frames(MAX_WAITING), "closes another", "last", "has gone"]);
   });
 
   test("every client receives the same in the same order as without it, whatever is done", (t) => {
     const { below } = seededSource(t);
     for (let run = 0; run < 300; run += 1) {
-      const subject = createSubject(pick(below, [20, 400, 100_000]));
+      const subject = createSubject({
+        deliveries: pick(below, [1, 5, 1_000]),
+        characters: pick(below, [20, 400, 100_000]),
+      });
       const plain = new Topics();
       const atOnce = new TopicPublisher(
         (topic, frame) => plain.publish(topic, frame),
         () => undefined,
-        0,
+        { deliveries: 0, characters: 0 },
       );
       const pairs = Array.from({ length: 5 }, () => ({
         subject: subject.topics.open(subject.publisher),
@@ -142,10 +194,10 @@ describe("TopicPublisher", () => {
         const frame = `${run} ${step}`;
         const choice = below(100);
         if (choice < 40) {
-          subject.publisher.publish(topic, frame, undefined);
+          subject.publisher.publish(topic, frame, 1, undefined);
           plain.publish(topic, frame);
         } else if (choice < 75) {
-          for (const { socket } of [pair.subject, pair.plain]) socket.publish(topic, frame);
+          for (const { socket } of [pair.subject, pair.plain]) socket.publish(topic, frame, 1);
         } else if (choice < 80) {
           for (const { socket } of [pair.subject, pair.plain]) socket.subscribe(topic);
         } else if (choice < 83) {
