@@ -3,7 +3,7 @@
  * byte, and checks nothing: no signature, no limit, no name; it keeps no counters, no timers and no state that
  * sending does not need. What a server costs beyond this is what it does itself.
  *
- *   node --import tsx bench/bare-server.ts <port> [drop every n-th publish]
+ *   node --import tsx bench/bare-server.ts <port> [drop every n-th publish [publish every n-th twice]]
  */
 import { loadUws, type WebSocket } from "../src/transport/uws.ts";
 
@@ -25,8 +25,9 @@ interface Publication {
 }
 
 const port = Number(process.argv[2]);
-/** Loses messages on purpose: for the test that a lossy run fails. 0: none. */
+/** Loses messages on purpose, or sends them twice: for the tests that such a run fails. 0: none. */
 const dropEvery = Number(process.argv[3] ?? 0);
+const twiceEvery = Number(process.argv[4] ?? 0);
 const { uws } = await loadUws();
 const app = uws.App();
 /** User id to user info, by presence channel. */
@@ -34,9 +35,11 @@ const members = new Map<string, Map<string, unknown>>();
 let sockets = 0;
 let published = 0;
 
-function isDropped(): boolean {
+/** How often the next message is sent. */
+function timesSent(): number {
   published += 1;
-  return dropEvery > 0 && published % dropEvery === 0;
+  if (dropEvery > 0 && published % dropEvery === 0) return 0;
+  return twiceEvery > 0 && published % twiceEvery === 0 ? 2 : 1;
 }
 
 function eventFrame(event: string, channel: string, data: string): string {
@@ -81,8 +84,9 @@ function unsubscribe(ws: WebSocket<Held>, channel: string, isClosed: boolean): v
 }
 
 function publish({ name, channel, data }: Publication): void {
-  if (isDropped()) return;
-  app.publish(channel, eventFrame(name, channel, JSON.stringify(data)));
+  for (let times = timesSent(); times > 0; times -= 1) {
+    app.publish(channel, eventFrame(name, channel, JSON.stringify(data)));
+  }
 }
 
 app.ws<Held>("/*", {
@@ -111,7 +115,7 @@ app.ws<Held>("/*", {
     const frame = JSON.parse(text) as Frame;
     if (frame.event === "pusher:subscribe") subscribe(ws, frame.data);
     else if (frame.event === "pusher:unsubscribe") unsubscribe(ws, frame.data.channel, false);
-    else if (!isDropped()) ws.publish(frame.channel, text);
+    else for (let times = timesSent(); times > 0; times -= 1) ws.publish(frame.channel, text);
   },
   close(ws) {
     for (const channel of ws.getUserData().memberships?.keys() ?? [])

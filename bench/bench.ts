@@ -16,6 +16,7 @@ import { CLUSTER_SCENARIOS, chooseScenarios } from "./scenarios/all.ts";
 import { readArguments } from "./support/arguments.ts";
 import { divideCores } from "./support/cores.ts";
 import { readEndpoint } from "./support/endpoint.ts";
+import { requireRedisServer } from "./support/needs-redis.ts";
 import { quietNodeText } from "./support/quiet-node.ts";
 import { readmeResults, readResults, writeResults } from "./support/results-files.ts";
 import { resultsTable } from "./support/results-table.ts";
@@ -30,6 +31,11 @@ const RESULTS = "bench/results/bench.json";
 process.chdir(ROOT);
 const options = readArguments(process.argv.slice(2), 15);
 const { target, rounds, scale, isCluster } = options;
+if (isCluster && target !== undefined)
+  throw new Error("--cluster starts its own nodes: no --target.");
+const names = isCluster && options.scenarios.length === 0 ? CLUSTER_SCENARIOS : options.scenarios;
+const chosen = chooseScenarios(names);
+if (isCluster || chosen.some(({ needsRedis }) => needsRedis === true)) requireRedisServer();
 execFileSync("npm", ["run", "--silent", "build"], { stdio: "inherit" });
 const { server: core, note } = divideCores();
 const common = {
@@ -45,14 +51,13 @@ const common = {
 const isWhole = options.scenarios.length === 0 && target === undefined && scale === 1;
 
 if (isCluster) {
-  const chosen = options.scenarios.length === 0 ? CLUSTER_SCENARIOS : options.scenarios;
-  const results = await runTwoNodes(chooseScenarios(chosen), common);
+  const results = await runTwoNodes(chosen, common);
   process.stdout.write(
     `\n${twoNodesTable(results.scenarios)}\n\n${quietNodeText(results.quiet)}\n`,
   );
   if (isWhole) await writeTwoNodes(results);
 } else {
-  const results = await runScenarios(chooseScenarios(options.scenarios), common);
+  const results = await runScenarios(chosen, common);
   process.stdout.write(`\n${resultsTable(results)}\n`);
   const out = options.out ?? (isWhole ? RESULTS : undefined);
   if (out !== undefined) await writeResults(out, results);

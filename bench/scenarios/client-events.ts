@@ -65,6 +65,7 @@ async function open(endpoint: Endpoint, scale: number, publisher = endpoint): Pr
       await delivered;
       return { units: pairs * perPair };
     },
+    end: tally.end,
     close() {
       for (const client of clients) client.close();
     },

@@ -80,6 +80,7 @@ async function openFanOut(
       }
       return { units: perBurst * bursts };
     },
+    end: tally.end,
     close() {
       for (const client of [...clients, publisher]) client.close();
     },

@@ -116,6 +116,7 @@ async function open(endpoint: Endpoint, scale: number): Promise<Load> {
       await delivered;
       return { units: requests, p99Ms: quantileOf(latenciesMs, 0.99) };
     },
+    end: tally.end,
     close() {
       for (const client of clients) client.close();
       for (const connection of all) connection.close();

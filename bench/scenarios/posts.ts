@@ -113,6 +113,7 @@ async function openPosts(
     async round() {
       return { units: await postAll(scaled(shape.requests / CONNECTIONS, scale, 2)) };
     },
+    end: tally.end,
     close() {
       for (const { connection, subscriber } of backends) {
         connection.close();

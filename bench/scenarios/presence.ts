@@ -71,6 +71,7 @@ async function open(endpoint: Endpoint, scale: number, publisher = endpoint): Pr
       for (let n = 0; n < pairs; n += 1) await visitAll();
       return { units: pairs * CHANNELS };
     },
+    end: tally.end,
     close() {
       for (const client of [...clients, ...visitors]) client.close();
     },

@@ -20,6 +20,8 @@ export interface Scenario {
   readonly quantity: Quantity;
   readonly goal: Goal | undefined;
   readonly sides: readonly SideName[];
+  /** Whether it starts a Redis. */
+  readonly needsRedis?: boolean;
   /** Whether any other server can be measured by it. */
   readonly takesTarget: boolean;
   /**
@@ -46,6 +48,8 @@ export interface Load {
   saturate?(): Promise<number>;
   /** From then on a round makes this many units per second. */
   pace?(unitsPerSecond: number): void;
+  /** After the last round: rejects when more was delivered than was sent. */
+  end?(): Promise<void>;
   /** One frame as it was delivered: servers that are compared must send the same. */
   readonly sample: string;
   close(): void;

@@ -33,6 +33,7 @@ function churn(hasRedis: boolean): Omit<Scenario, "name" | "title" | "goal"> {
     unit: "event",
     quantity: "cpu",
     sides: ["pipit"],
+    needsRedis: hasRedis,
     takesTarget: false,
     open: (endpoint, scale) => open(endpoint, tally, scale),
     prepare: () => prepare(tally, hasRedis),
@@ -109,6 +110,7 @@ async function open(endpoint: Endpoint, tally: Tally, scale: number): Promise<Lo
       await vacated;
       return { units: channels * 2 };
     },
+    end: tally.end,
     close() {
       for (const client of clients) client.close();
     },

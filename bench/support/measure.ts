@@ -71,7 +71,9 @@ async function measureWork(
     // Lets V8 compile what is measured.
     for (const { load } of opened) await load.round();
     await setPace(opened);
-    return await inTurns(opened, options, (each) => measureRound(each, scenario, cpuUs));
+    const rounds = await inTurns(opened, options, (each) => measureRound(each, scenario, cpuUs));
+    for (const { load } of opened) await load.end?.();
+    return rounds;
   } finally {
     for (const { load } of opened) load.close();
     await Promise.all(opened.map(({ side }) => side.close()));

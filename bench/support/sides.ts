@@ -53,9 +53,9 @@ export async function openSide(
   const endpoint: Endpoint = { host: "127.0.0.1", port, ...BENCH_APP };
   if (name === "bare") {
     const args = [...nodeArgs, ...options.bare];
-    const [script = "", ...dropEvery] = args.splice(args.findIndex((each) => each.endsWith(".ts")));
+    const [script = "", ...faults] = args.splice(args.findIndex((each) => each.endsWith(".ts")));
     const server = await startServer(
-      [...args, script, String(port), ...dropEvery],
+      [...args, script, String(port), ...faults],
       port,
       options.core,
     );

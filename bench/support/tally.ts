@@ -1,4 +1,5 @@
 /** Counts what is delivered: each delivery must come, and no more than were sent. */
+import { setTimeout as delay } from "node:timers/promises";
 
 export interface Tally {
   /** So many more were delivered. */
@@ -6,20 +7,32 @@ export interface Tally {
   /** What was sent can no longer arrive: whoever waits is told. */
   fail(why: string): void;
   /**
-   * Resolves once `count` more were delivered than when it was called. Rejects when there are too many, and when
-   * nothing has come for a while though some are missing.
+   * Resolves once `count` more were delivered than when it was called. Rejects when there are too many, also of what was
+   * expected before, and when nothing has come for a while though some are missing.
    */
   expect(count: number): Promise<void>;
+  /** Rejects when more has come since than was expected last, within a time in which it would have. */
+  end(): Promise<void>;
   readonly total: number;
 }
 
 const SILENCE_MS = 5_000;
+/** What is delivered twice comes with the first one, or right behind it. */
+const SURPLUS_MS = 50;
 
 export function createTally(what: string, silenceMs = SILENCE_MS): Tally {
   let total = 0;
   let wanted = Number.POSITIVE_INFINITY;
+  let expected = 0;
   let failure: Error | undefined;
   let settle: (() => void) | undefined;
+
+  function surplus(): Error | undefined {
+    const more = total - wanted;
+    return more > 0
+      ? new Error(`${what}: ${more} deliveries more than ${expected} came.`)
+      : undefined;
+  }
 
   return {
     get total() {
@@ -34,8 +47,10 @@ export function createTally(what: string, silenceMs = SILENCE_MS): Tally {
       settle?.();
     },
     expect(count) {
+      failure ??= surplus();
       const first = total;
       wanted = first + count;
+      expected = count;
       return new Promise((resolve, reject) => {
         let seen = total;
         const timer = setInterval(() => {
@@ -49,12 +64,16 @@ export function createTally(what: string, silenceMs = SILENCE_MS): Tally {
           if (failure !== undefined) reject(failure);
           else if (difference < 0) {
             reject(new Error(`${what}: ${-difference} deliveries of ${count} did not come.`));
-          } else if (difference > 0) {
-            reject(new Error(`${what}: ${difference} deliveries more than ${count} came.`));
-          } else resolve();
+          } else if (difference > 0) reject(surplus());
+          else resolve();
         };
         if (failure !== undefined || total >= wanted) settle();
       });
+    },
+    async end() {
+      await delay(SURPLUS_MS);
+      failure ??= surplus();
+      if (failure !== undefined) throw failure;
     },
   };
 }

@@ -100,6 +100,7 @@ async function measure(
       }
       rounds.push(round as PlaceRound);
     }
+    for (const { load } of loads) await load.end?.();
     return rounds;
   } finally {
     for (const { load } of loads) load.close();

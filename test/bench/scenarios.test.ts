@@ -54,6 +54,16 @@ describe("the bench", () => {
     await assert.rejects(runScenarios([scenario("fan-out-100x10")], lossy), lost);
   });
 
+  for (const name of ["fan-out-100x10", "post-events", "client-event", "latency"]) {
+    test(`fails a run of ${name} in which one message of a hundred is delivered twice`, async () => {
+      const twice = { ...OPTIONS, bare: [...SIDE_OPTIONS.bare, "0", "100"], scale: 0.1 };
+      await assert.rejects(
+        runScenarios([scenario(name)], twice),
+        /\d+ deliveries more than \d+ came/,
+      );
+    });
+  }
+
   test("measures a server that runs already, by its credentials", async () => {
     const { openSide } = await import("../../bench/support/sides.ts");
     const running = await openSide("bare", OPTIONS);

@@ -61,4 +61,17 @@ describe("a bench", () => {
     assert.equal(verdict([1.06, 1.06, 1.01, 1.2, 1.0]), "same");
     assert.equal(compareResults(runOf(), recorded)[0]?.verdict, "unknown");
   });
+
+  test("compares what runs without a bare server with its goal, and says so where there is none", () => {
+    const alone = (us: number, goal: ScenarioResult["goal"]) => {
+      const rounds = Array.from({ length: 5 }, () => ({ pipit: { value: us, perSecond: 1 } }));
+      const run = runOf({ ...resultOf([]), goal, rounds });
+      return compareResults(run, run)[0];
+    };
+    const goal = { kind: "absolute", most: 20 } as const;
+    assert.equal(alone(20, goal)?.verdict, "same");
+    assert.equal(alone(21, goal)?.verdict, "worse");
+    assert.match(alone(21, goal)?.text ?? "", /21.00 µs, at most 20.00 µs/);
+    assert.equal(alone(21, undefined)?.verdict, "unknown");
+  });
 });

@@ -84,6 +84,8 @@ describe("readApiQuery", () => {
         if (below(2) === 0) parts.sort();
       }
       if (below(3) > 0) parts.push(`auth_signature=${pick(values)}`);
+      // What is not behind everything else is no less signed.
+      if (below(6) === 0) parts.push(`${pick(keys)}=${pick(values)}`);
       const query = parts.join(pick(["&", "&", "&", "&&"]));
       if (/^auth_key=[^%+]*&auth_version=[^%+]+&auth_signature=[^&%+]*$/.test(query)) {
         signedForms += 1;
