@@ -83,6 +83,33 @@ describe("TopicPublisher", () => {
     assert.deepEqual(topics.passed, [...all, ...all.slice(0, MAX_WAITING)]);
   });
 
+  test("keeps what comes to other topics too while it keeps anything, so that all stays in order", () => {
+    const { topics, publisher, endTurn } = createSubject();
+    const all = frames(MAX_WAITING + 1);
+    for (const frame of all) publisher.publish("a", frame, 1, undefined);
+    publisher.publish("b", "to b", 1, undefined);
+    assert.deepEqual(topics.passed, all.slice(0, MAX_WAITING));
+    endTurn();
+    assert.deepEqual(topics.passed, [...all, "to b"]);
+  });
+
+  test("passes what is few for each topic, in turn after turn, and no more than 512 in one", () => {
+    const { topics, publisher, tasks, endTurn } = createSubject();
+    for (let turn = 1; turn <= 20; turn += 1) {
+      for (let n = 0; n < 16; n += 1) {
+        for (let topic = 0; topic < 32; topic += 1)
+          publisher.publish(`${topic}`, "x", 1, undefined);
+      }
+      assert.equal(topics.passed.length, turn * 512);
+      assert.equal(tasks.length, 1);
+      endTurn();
+    }
+    for (let n = 0; n < 600; n += 1) publisher.publish(`${n}`, "x", 1, undefined);
+    assert.equal(topics.passed.length, 21 * 512);
+    endTurn();
+    assert.equal(topics.passed.length, 20 * 512 + 600);
+  });
+
   test("keeps until the callbacks of the turn are done, and no longer", async () => {
     const passed: string[] = [];
     const publisher = new TopicPublisher((_, frame) => passed.push(frame));
