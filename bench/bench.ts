@@ -12,11 +12,11 @@
  */
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { programPath, REDIS } from "../test/tools/programs.ts";
 import { CLUSTER_SCENARIOS, chooseScenarios } from "./scenarios/all.ts";
 import { readArguments } from "./support/arguments.ts";
 import { divideCores } from "./support/cores.ts";
 import { readEndpoint } from "./support/endpoint.ts";
-import { requireRedisServer } from "./support/needs-redis.ts";
 import { quietNodeText } from "./support/quiet-node.ts";
 import { readmeResults, readResults, writeResults } from "./support/results-files.ts";
 import { resultsTable } from "./support/results-table.ts";
@@ -31,11 +31,13 @@ const RESULTS = "bench/results/bench.json";
 process.chdir(ROOT);
 const options = readArguments(process.argv.slice(2), 15);
 const { target, rounds, scale, isCluster } = options;
-if (isCluster && target !== undefined)
+if (isCluster && target !== undefined) {
   throw new Error("--cluster starts its own nodes: no --target.");
+}
 const names = isCluster && options.scenarios.length === 0 ? CLUSTER_SCENARIOS : options.scenarios;
 const chosen = chooseScenarios(names);
-if (isCluster || chosen.some(({ needsRedis }) => needsRedis === true)) requireRedisServer();
+// Throws where it is missing: better now than after the others have run for minutes.
+if (isCluster || chosen.some(({ needsRedis }) => needsRedis === true)) programPath(REDIS);
 execFileSync("npm", ["run", "--silent", "build"], { stdio: "inherit" });
 const { server: core, note } = divideCores();
 const common = {

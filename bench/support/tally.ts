@@ -27,11 +27,9 @@ export function createTally(what: string, silenceMs = SILENCE_MS): Tally {
   let failure: Error | undefined;
   let settle: (() => void) | undefined;
 
-  function surplus(): Error | undefined {
+  function noteSurplus(): void {
     const more = total - wanted;
-    return more > 0
-      ? new Error(`${what}: ${more} deliveries more than ${expected} came.`)
-      : undefined;
+    if (more > 0) failure ??= new Error(`${what}: ${more} deliveries more than ${expected} came.`);
   }
 
   return {
@@ -47,9 +45,8 @@ export function createTally(what: string, silenceMs = SILENCE_MS): Tally {
       settle?.();
     },
     expect(count) {
-      failure ??= surplus();
-      const first = total;
-      wanted = first + count;
+      noteSurplus();
+      wanted = total + count;
       expected = count;
       return new Promise((resolve, reject) => {
         let seen = total;
@@ -60,19 +57,19 @@ export function createTally(what: string, silenceMs = SILENCE_MS): Tally {
         settle = () => {
           clearInterval(timer);
           settle = undefined;
-          const difference = total - first - count;
+          noteSurplus();
+          const missing = wanted - total;
           if (failure !== undefined) reject(failure);
-          else if (difference < 0) {
-            reject(new Error(`${what}: ${-difference} deliveries of ${count} did not come.`));
-          } else if (difference > 0) reject(surplus());
-          else resolve();
+          else if (missing > 0) {
+            reject(new Error(`${what}: ${missing} deliveries of ${count} did not come.`));
+          } else resolve();
         };
         if (failure !== undefined || total >= wanted) settle();
       });
     },
     async end() {
       await delay(SURPLUS_MS);
-      failure ??= surplus();
+      noteSurplus();
       if (failure !== undefined) throw failure;
     },
   };

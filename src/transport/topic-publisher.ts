@@ -2,9 +2,9 @@
  * Publishes to topics, in portions that the library sends cheaply.
  *
  * What is published in a turn of the event loop waits in uWebSockets.js, and at the end of the turn a subscriber gets it
- * with one system call. But it takes at most 32 messages for a subscriber. One more, and those are sent at
- * once; in the callbacks of another socket or request, which has the library's only cork, by a system call for each
- * message. So after some messages to a topic the rest of the turn's are kept here and published after the callbacks.
+ * with one system call. But it takes at most 32 messages for a subscriber. One more, and those are sent at once;
+ * in the callbacks of another socket or request, which has the library's only cork, by a system call for each message.
+ * So after some messages to a topic the rest of the turn's are kept here and published after the callbacks.
  */
 import { performance } from "node:perf_hooks";
 
