@@ -33,7 +33,7 @@ async function setUp(t: TestContext) {
     return ids;
   }
   const head = async () => (await owner.head(LANE, 100, 1e6)).events.map(({ id }) => id);
-  return { server, keys, open, owner, operator: open("operator"), put, kill, head };
+  return { server, keys, occupy, open, owner, operator: open("operator"), put, kill, head };
 }
 
 test("an entry whose place has another event by now is left alone", async (t) => {
@@ -50,6 +50,23 @@ test("an entry whose place has another event by now is left alone", async (t) =>
   assert.equal((await operator.desk.move(LANE, "waiting", "two", wrongPlace)).changed, 0);
   assert.deepEqual(await head(), [waits]);
 });
+
+for (const laterMs of [-1, 0, 1]) {
+  test(`a copy that came into the other lane ${laterMs} ms later in the same step is no second one`, async (t) => {
+    const { owner, occupy, server, keys } = await setUp(t);
+    const id = await occupy("a");
+    await owner.read(0, undefined, 100);
+    await owner.route(0, undefined, [{ id, endpointIds: ["one", "two"] }], () => 0);
+    const lane = keys.key(0, "q", "app:two");
+    const [[place, fields]] = (await server.call("XRANGE", lane, "-", "+")) as [[string, string[]]];
+    await server.call("DEL", lane);
+    await server.call("XADD", lane, `${Number(place.split("-")[0]) + laterMs}-7`, ...fields);
+    const waiting = await owner.desk.waiting(LANE, 1);
+    const moved = await owner.desk.move(LANE, "waiting", "two", waiting);
+    assert.deepEqual(moved, { changed: 1, isFull: false });
+    assert.equal(await server.call("XLEN", lane), 1);
+  });
+}
 
 test("whoever has the lease finds lanes that were changed with its next claim, once", async (t) => {
   const { operator, owner, put, kill, head, server, keys } = await setUp(t);

@@ -18,18 +18,24 @@ local idAt = isLane and 2 or 8
 -- Of the target's events of one millisecond, so many are looked through.
 local MAX_COMPARED = 500
 
--- One step gives its entries in all lanes places of one millisecond. A copy at another place is merely delivered twice.
 local waiting = {}
-local function isWaiting(place, id)
-  if not isLane then return false end
-  local ms = string.match(place, "^%d+")
+local function waitingAt(time)
+  local ms = string.format("%.0f", time)
   if not waiting[ms] then
     waiting[ms] = {}
     for _, entry in ipairs(redis.call("XRANGE", target, ms, ms, "COUNT", MAX_COMPARED)) do
       waiting[ms][entry[2][2]] = true
     end
   end
-  return waiting[ms][id]
+  return waiting[ms]
+end
+
+-- One step gives an event's entries in all lanes places of one millisecond, or of two, since until Redis 7.2 the clock
+-- goes on while a script runs. A copy at another place is merely delivered twice.
+local function isWaiting(place, id)
+  if not isLane then return false end
+  local ms = tonumber(string.match(place, "^%d+"))
+  return waitingAt(ms)[id] or waitingAt(ms + 1)[id] or waitingAt(ms - 1)[id]
 end
 
 local length, moved, isFull = redis.call("XLEN", target), 0, 0
